@@ -10,26 +10,12 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from modelyard.core.golden import Golden
     from modelyard.core.manifest import Manifest
     from modelyard.core.table import Array, Table
     from modelyard.core.verdict import Verdict
 
 Need = Literal["labels", "champion"]
-Predict = "Callable[[Table], Mapping[str, Array]]"
-
-
-class Golden(NamedTuple):
-    """Golden rows and the outputs that the original model gave for them.
-
-    Args:
-        rows: The rows.
-        outputs: output name -> array, first axis the rows.
-        kinds: For each row why it is there: ``real``, ``boundary``, ``missing`` or ``category``.
-    """
-
-    rows: Table
-    outputs: Mapping[str, Array]
-    kinds: tuple[str, ...]
 
 
 class Labelled(NamedTuple):
