@@ -15,7 +15,12 @@
      |   |- ManifestError         bundle.json is malformed                  .file
      |   `- IntegrityError        bytes differ from what the manifest says  .file
      |- PredictError              the model failed on rows that fit         .model
+     |- RequestError              a request to a server cannot be read
+     |   `- TooLargeError         a body or a batch is over the server's limit  .limit
+     |- NotReadyError             a model is routed, and not loaded         .model
+     |- ServeError                a server did not start, or died
      |- GateFailedError           a gate said fail                          .verdicts
+     |- InconclusiveError         a gate's data cannot tell                 .evidence
      |- StoreError                bytes could not be kept or found          .digest
      `- RegistryError             the registry refuses                      .subject
          |- NotFoundError         no such name, version, alias              .subject
@@ -32,7 +37,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class ModelyardError(Exception):
@@ -191,6 +196,38 @@ class PredictError(ModelyardError):
         self.model = model
 
 
+class RequestError(ModelyardError):
+    """A request to a server cannot be read: no JSON, not the shape that the protocol asks for."""
+
+    code = "bad_request"
+
+
+class TooLargeError(RequestError):
+    """A body has more bytes, or a batch more rows, than ``limit``."""
+
+    code = "too_large"
+
+    def __init__(self, message: str, *, limit: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.limit = limit
+
+
+class NotReadyError(ModelyardError):
+    """A model is routed, but no version of it is loaded (yet)."""
+
+    code = "not_ready"
+
+    def __init__(self, message: str, *, model: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.model = model
+
+
+class ServeError(ModelyardError):
+    """A server did not start, or died."""
+
+    code = "serve"
+
+
 class GateFailedError(ModelyardError):
     """At least one gate said fail; ``verdicts`` are all of them."""
 
@@ -199,6 +236,18 @@ class GateFailedError(ModelyardError):
     def __init__(self, message: str, *, verdicts: Sequence[object], hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.verdicts = tuple(verdicts)
+
+
+class InconclusiveError(ModelyardError):
+    """The data cannot tell, and the gate answers so; ``evidence`` is what was seen of them."""
+
+    code = "inconclusive"
+
+    def __init__(
+        self, message: str, *, evidence: Mapping[str, object] | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.evidence = dict(evidence or {})
 
 
 class StoreError(ModelyardError):
