@@ -1,0 +1,193 @@
+"""The conversion of one scikit-learn model: which rule turns which class into which nodes.
+
+Rules are chosen by the exact class of an estimator: a subclass may answer differently, so it has
+no rule and is refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from onnx import TensorProto, helper
+
+from modelyard.conversion.sklearn_graph import Graph, Matrix, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from modelyard.core.table import Array
+
+
+class Classified(NamedTuple):
+    """What a classifier answers.
+
+    Args:
+        classes: shape (classes,).
+        index: Tensor of int64 (rows,): the chosen one of ``classes``.
+        probabilities: Tensor (rows, classes), or None where it has no ``predict_proba``.
+        scores: Tensor that ``decision_function`` gives, always (rows, n), or None.
+    """
+
+    classes: Array
+    index: str
+    probabilities: str | None = None
+    scores: str | None = None
+
+
+class Predicted(NamedTuple):
+    """What any other model answers.
+
+    Args:
+        tensor: shape (rows, width).
+        width: How many figures a row has; None if it has one and the model answers (rows,).
+        integer: Whether the tensor holds int64.
+    """
+
+    tensor: str
+    width: int | None = None
+    integer: bool = False
+
+
+class Policy(NamedTuple):
+    """What the encoders of a model know of a string column.
+
+    Args:
+        categories: The strings that every one of them knows.
+        unknown: Whether all of them know what to do with another string.
+    """
+
+    categories: tuple[str, ...]
+    unknown: bool
+
+
+Answer = Classified | Predicted
+
+
+class Conversion(Graph):
+    """A graph that knows the rules, for rules that call each other.
+
+    Args:
+        transforms: class -> rule for its ``transform``.
+        predicts: class -> rule for its ``predict`` and ``predict_proba``.
+        names: The input columns, in the order in which the model was trained on them.
+    """
+
+    def __init__(
+        self,
+        transforms: Mapping[type, Callable[[Conversion, Any, Matrix], Matrix]],
+        predicts: Mapping[type, Callable[[Conversion, Any, Matrix], Answer]],
+        names: Sequence[str],
+    ) -> None:
+        super().__init__()
+        self._transforms = transforms
+        self._predicts = predicts
+        self.names = list(names)
+        self.policies: dict[str, Policy] = {}
+
+    def transform(self, model: Any, matrix: Matrix) -> Matrix:
+        """Convert a fitted transformer."""
+        rule = self._transforms.get(type(model))
+        if rule is None:
+            raise refuse(f"there is no exact ONNX form of the transformer {_kind(model)}")
+        return rule(self, model, matrix)
+
+    def predict(self, model: Any, matrix: Matrix) -> Answer:
+        """Convert a fitted estimator."""
+        rule = self._predicts.get(type(model))
+        if rule is None:
+            raise refuse(f"there is no exact ONNX form of the estimator {_kind(model)}")
+        return rule(self, model, matrix)
+
+    def classify(self, model: Any, matrix: Matrix) -> Classified:
+        """Convert a fitted classifier."""
+        answer = self.predict(model, matrix)
+        if not isinstance(answer, Classified):
+            raise refuse(f"{_kind(model)} is no classifier")
+        return answer
+
+    def regress(self, model: Any, matrix: Matrix) -> Predicted:
+        """Convert a fitted regressor."""
+        answer = self.predict(model, matrix)
+        if not isinstance(answer, Predicted):
+            raise refuse(f"{_kind(model)} is no regressor")
+        return answer
+
+    def note(self, name: str, categories: tuple[str, ...], *, unknown: bool) -> None:
+        """Remember what an encoder knows of a string column."""
+        before = self.policies.get(name)
+        if before is not None:
+            unknown = unknown and before.unknown
+            categories = tuple(text for text in categories if text in before.categories)
+        self.policies[name] = Policy(categories, unknown)
+
+    # Small steps that many rules share.
+
+    def topk(self, values: str, count: int, output: str) -> None:
+        """Sort rows upwards: ``output`` and, of int64, ``{output}_places``."""
+        self.add(
+            [
+                helper.make_node(
+                    "TopK",
+                    [values, self.integers([count])],
+                    [output, f"{output}_places"],
+                    axis=1,
+                    largest=0,
+                )
+            ]
+        )
+
+    def linear(self, x: str, weights: Array, bias: Array | float) -> str:
+        """``x @ weights + bias``; weights of shape (features, outputs)."""
+        offsets = np.broadcast_to(np.asarray(bias, np.float64), (weights.shape[1],))
+        product = self.op("MatMul", x, self.constant(weights))
+        return self.op("Add", product, self.constant(offsets)) if np.any(offsets) else product
+
+    def both(self, positive: str) -> str:
+        """Probabilities of two classes from the second one's, shape (rows, 1)."""
+        negative = self.op("Sub", self.constant(1.0), positive)
+        return self.op("Concat", negative, positive, axis=1)
+
+    def largest(self, scores: str) -> str:
+        """The index of the first largest score of each row: int64 (rows,)."""
+        return self.op("ArgMax", scores, axis=1, keepdims=0)
+
+    def above(self, scores: str, threshold: float, *, strict: bool = True) -> str:
+        """1 where the only score of a row is above the threshold, else 0: int64 (rows,)."""
+        kind = "Greater" if strict else "GreaterOrEqual"
+        compared = self.op(kind, scores, self.constant(threshold))
+        return self.flat(self.op("Cast", compared, to=TensorProto.INT64))
+
+    def flat(self, tensor: str) -> str:
+        """(rows, 1) -> (rows,)."""
+        return self.op("Squeeze", tensor, self.integers([1]))
+
+    def total(self, tensor: str, *, keep: int = 1) -> str:
+        """The sum of each row."""
+        return self.op("ReduceSum", tensor, self.integers([1]), keepdims=keep)
+
+    def single(self, tensor: str) -> str:
+        """Doubles rounded to float32, as doubles: what float32 arithmetic would start from."""
+        small = self.op("Cast", tensor, to=TensorProto.FLOAT)
+        return self.op("Cast", small, to=TensorProto.DOUBLE)
+
+    def double(self, tensor: str) -> str:
+        """Any numbers as doubles."""
+        return self.op("Cast", tensor, to=TensorProto.DOUBLE)
+
+    def mean(self, tensors: Sequence[str], weights: Array | None = None) -> str:
+        """The (weighted) mean of tensors of one shape, added in order."""
+        if weights is not None:
+            tensors = [
+                self.op("Mul", tensor, self.constant(weight))
+                for tensor, weight in zip(tensors, weights, strict=True)
+            ]
+        total = tensors[0]
+        for tensor in tensors[1:]:
+            total = self.op("Add", total, tensor)
+        divisor = float(len(tensors) if weights is None else np.sum(weights))
+        return self.op("Div", total, self.constant(divisor))
+
+
+def _kind(model: Any) -> str:
+    return f"{type(model).__module__}.{type(model).__qualname__}"

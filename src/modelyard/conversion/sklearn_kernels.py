@@ -1,0 +1,170 @@
+"""Support vector machines, kernel ridge, neural networks and clusters, in doubles."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import TensorProto
+from sklearn import cluster, kernel_ridge, neural_network, svm
+
+from modelyard.conversion.sklearn_conversion import Classified, Predicted
+from modelyard.conversion.sklearn_graph import Matrix, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modelyard.conversion.sklearn_conversion import Answer, Conversion
+    from modelyard.core.table import Array
+
+
+def _kernel(c: Conversion, model: Any, gamma: float, x: str, points: Array) -> str:
+    """Kernel values, shape (rows, points)."""
+    if not isinstance(model.kernel, str):
+        raise refuse("there is no rule for a kernel that is a function")
+    products = c.linear(x, np.asarray(points, np.float64).T, 0.0)
+    if model.kernel == "linear":
+        return products
+    if model.kernel == "rbf":
+        sizes = c.total(c.op("Mul", x, x))
+        twice = c.op("Mul", products, c.constant(-2.0))
+        distance = c.op("Add", c.op("Add", twice, sizes), c.constant((points**2).sum(axis=1)))
+        return c.op("Exp", c.op("Mul", distance, c.constant(-float(gamma))))
+    scaled = c.op("Add", c.op("Mul", products, c.constant(gamma)), c.constant(model.coef0))
+    if model.kernel in ("poly", "polynomial"):
+        return c.op("Pow", scaled, c.constant(float(model.degree)))
+    if model.kernel == "sigmoid":
+        return c.op("Tanh", scaled)
+    raise refuse(f"there is no rule for the kernel {model.kernel!r}")
+
+
+def _support(c: Conversion, model: Any, matrix: Matrix) -> str:
+    gamma = model._gamma  # noqa: SLF001 - what "scale" became when it was fitted
+    return _kernel(c, model, gamma, c.dense(matrix), model.support_vectors_)
+
+
+def _support_regressor(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
+    weights = np.asarray(model.dual_coef_).T
+    return Predicted(c.linear(_support(c, model, matrix), weights, model.intercept_))
+
+
+def _one_class(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
+    score = _support_regressor(c, model, matrix).tensor
+    inside = c.op("Greater", score, c.constant(0.0))
+    return Predicted(c.op("Where", inside, c.integers(1), c.integers(-1)), integer=True)
+
+
+def _support_classifier(c: Conversion, model: Any, matrix: Matrix) -> Classified:
+    classes = np.asarray(model.classes_)
+    pairs = list(combinations(range(len(classes)), 2))
+    raw = c.linear(_support(c, model, matrix), _pair_weights(model, pairs), model._intercept_)  # noqa: SLF001
+    if len(classes) == 2:  # noqa: PLR2004 - a pair
+        return _two_classes(c, model, raw)
+    if getattr(model, "break_ties", False):
+        raise refuse("there is no rule for break_ties")
+    if _has_probabilities(model):
+        raise refuse("ONNX has no coupling of pairwise probabilities of more than two classes")
+    first = np.zeros((len(pairs), len(classes)))
+    second = np.zeros((len(pairs), len(classes)))
+    for place, (i, j) in enumerate(pairs):
+        first[place, i] = second[place, j] = 1.0
+    won = c.double(c.op("Greater", raw, c.constant(0.0)))
+    lost = c.op("Sub", c.constant(1.0), won)
+    votes = c.op("Add", c.linear(won, first, 0.0), c.linear(lost, second, 0.0))
+    return Classified(classes, c.largest(votes))
+
+
+def _pair_weights(model: Any, pairs: list[tuple[int, int]]) -> Array:
+    # libsvm keeps, for a vector of class i, its weight against class j in row j, or j - 1 if j > i.
+    duals = np.asarray(model._dual_coef_, np.float64)  # noqa: SLF001 - the public one is turned
+    ends = np.cumsum([0, *model.n_support_])
+    weights = np.zeros((duals.shape[1], len(pairs)))
+    for place, (i, j) in enumerate(pairs):
+        weights[ends[i] : ends[i + 1], place] = duals[j - 1, ends[i] : ends[i + 1]]
+        weights[ends[j] : ends[j + 1], place] = duals[i, ends[j] : ends[j + 1]]
+    return weights
+
+
+def _has_probabilities(model: Any) -> bool:
+    return model.probability is True
+
+
+def _two_classes(c: Conversion, model: Any, raw: str) -> Classified:
+    # libsvm's own decision is positive for the first class.
+    turned = c.op("Neg", raw)
+    lost = c.op("LessOrEqual", raw, c.constant(0.0))
+    index = c.flat(c.op("Cast", lost, to=TensorProto.INT64))
+    if not _has_probabilities(model):
+        return Classified(np.asarray(model.classes_), index, None, turned)
+    slope, offset = float(model.probA_[0]), float(model.probB_[0])
+    fitted = c.op("Add", c.op("Mul", raw, c.constant(-slope)), c.constant(-offset))
+    first = c.op("Sigmoid", fitted)
+    least = 1e-7  # libsvm keeps probabilities this far from 0 and 1
+    first = c.op("Min", c.op("Max", first, c.constant(least)), c.constant(1 - least))
+    second = c.op("Sub", c.constant(1.0), first)
+    probabilities = c.op("Concat", first, second, axis=1)
+    return Classified(np.asarray(model.classes_), index, probabilities, turned)
+
+
+def _kernel_ridge(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
+    points = np.asarray(model.X_fit_, np.float64)
+    gamma = 1.0 / points.shape[1] if model.gamma is None else model.gamma
+    duals = np.asarray(model.dual_coef_, np.float64)
+    values = _kernel(c, model, gamma, c.dense(matrix), points)
+    flat = duals.ndim == 1
+    weights = duals.reshape(len(points), -1)
+    return Predicted(c.linear(values, weights, 0.0), None if flat else weights.shape[1])
+
+
+_ACTIVATIONS = {"relu": "Relu", "tanh": "Tanh", "logistic": "Sigmoid"}
+
+
+def _network(c: Conversion, model: Any, matrix: Matrix) -> str:
+    x = c.dense(matrix)
+    for layer, (weights, bias) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
+        x = c.linear(x, np.asarray(weights, np.float64), np.asarray(bias, np.float64))
+        if layer < len(model.coefs_) - 1 and model.activation != "identity":
+            x = c.op(_ACTIVATIONS[model.activation], x)
+    return x
+
+
+def _network_regressor(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
+    y = _network(c, model, matrix)
+    if model.out_activation_ == "exp":
+        y = c.op("Exp", y)
+    elif model.out_activation_ != "identity":
+        raise refuse(f"there is no rule for the last activation {model.out_activation_!r}")
+    return Predicted(y, None if model.n_outputs_ == 1 else int(model.n_outputs_))
+
+
+def _network_classifier(c: Conversion, model: Any, matrix: Matrix) -> Classified:
+    classes = np.asarray(model.classes_)
+    raw = _network(c, model, matrix)
+    if model.out_activation_ == "softmax":
+        probabilities = c.op("Softmax", raw, axis=1)
+        return Classified(classes, c.largest(probabilities), probabilities)
+    if len(classes) != 2:  # noqa: PLR2004 - a pair
+        raise refuse("there is no rule for a network with several labels at once")
+    probability = c.op("Sigmoid", raw)
+    return Classified(classes, c.above(probability, 0.5), c.both(probability))
+
+
+def _nearest_centre(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
+    centres = np.asarray(model.cluster_centers_, np.float64)
+    nearness = c.linear(c.dense(matrix), 2 * centres.T, -(centres**2).sum(axis=1))
+    return Predicted(c.op("ArgMax", nearness, axis=1, keepdims=1), integer=True)
+
+
+PREDICTS: dict[type, Callable[[Conversion, Any, Matrix], Answer]] = {
+    svm.SVR: _support_regressor,
+    svm.NuSVR: _support_regressor,
+    svm.SVC: _support_classifier,
+    svm.NuSVC: _support_classifier,
+    svm.OneClassSVM: _one_class,
+    kernel_ridge.KernelRidge: _kernel_ridge,
+    neural_network.MLPRegressor: _network_regressor,
+    neural_network.MLPClassifier: _network_classifier,
+    cluster.KMeans: _nearest_centre,
+    cluster.MiniBatchKMeans: _nearest_centre,
+}
