@@ -81,7 +81,7 @@ class Predictor:
         rows = table.rows
         if not rows:
             return {promise.name: promise.nothing() for promise in self._outputs}
-        feeds = {plan.name: plan.build(table) for plan in self._plans}
+        feeds = self.feeds(table)
         try:
             answers = self.engine.run(feeds)
         except ModelyardError:
@@ -93,6 +93,14 @@ class Predictor:
             if answer is None or not promise.kept(answer, rows):
                 raise self._failure(f"the model answered {promise.told(answer, rows)}")
         return answers
+
+    def feeds(self, table: Table) -> dict[str, Array]:
+        """Put the model's tensors together: tensor name -> array, first axis the rows.
+
+        Raises:
+            ContractError: if a number is too large for what the model holds it in.
+        """
+        return {plan.name: plan.build(table) for plan in self._plans}
 
     def _failure(self, what: str) -> PredictError:
         return PredictError(f"{self.manifest.name}: {what}", model=self.manifest.name)
