@@ -2,3 +2,8 @@
 
 The only importer of narwhals; it infers input contracts from samples.
 """
+
+from modelyard.tables.frame import Frame
+from modelyard.tables.read import read_frame
+
+__all__ = ["Frame", "read_frame"]
