@@ -38,10 +38,10 @@ class Served(
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All that one server serves: name in the URL -> what is served under it.
+    r"""All that one server serves: name in the URL -> what is served under it.
 
     Example:
-        >>> route = decode_route(b'[models]\\nfraud = "fraud@champion"')
+        >>> route = decode_route(b'[models]\nfraud = "fraud@champion"')
         >>> route.models["fraud"].reference
         'fraud@champion'
     """
