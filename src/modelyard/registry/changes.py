@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from modelyard.core.reference import Reference
-from modelyard.errors import ConflictError, NotFoundError
+from modelyard.errors import ConflictError, NotFoundError, UsageError
 from modelyard.registry import events, promotion, queries
 from modelyard.registry.projection import record
 from modelyard.registry.version import Version
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from modelyard.registry.promotion import Policy
     from modelyard.registry.version import Move, Placement
 
+MAX_GATE = 200
 MOVES = ("promoted", "rolled_back")
 
 
@@ -62,9 +63,25 @@ def remove_alias(
     record(connection, stamp, "alias_removed", name, {"alias": alias, "previous": now})
 
 
+def check_gates(gates: Sequence[str]) -> None:
+    """Refuse names that are none, and a gate that says two things at once.
+
+    Raises:
+        UsageError: names the gate.
+    """
+    for gate in gates:
+        if not gate.isprintable() or not 0 < len(gate) <= MAX_GATE:
+            raise UsageError(f"{gate[:80]!r} names no gate")
+        if gates.count(gate) > 1:
+            raise UsageError(
+                f"the gate {gate!r} cannot say two things at once",
+                hint="give the gates in modelyard.toml names of their own",
+            )
+
+
 def judge(connection: Connection, stamp: Stamp, digest: str, verdicts: Sequence[Verdict]) -> None:
     """Add verdicts about a bundle."""
-    details = {"verdicts": [msgspec.to_builtins(verdict) for verdict in verdicts]}
+    details = {"verdicts": [msgspec.structs.asdict(verdict) for verdict in verdicts]}
     record(connection, stamp, "judged", digest, details)
 
 

@@ -143,8 +143,7 @@ def _judged(connection: Connection, event: Event, details: dict[str, Any]) -> No
             "gate": verdict["gate"],
             "seq": event.seq,
             "status": verdict["status"],
-            "summary": verdict["summary"],
-            "evidence": canonical.encode(verdict["evidence"]).decode(),
+            "verdict": canonical.encode(verdict).decode(),
             "time": event.time,
             "actor": event.actor,
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import sqlalchemy as sa
 
 from modelyard.core import canonical
@@ -132,12 +133,7 @@ def _version(row: Row[Any]) -> Version:
 
 def _recorded(row: Row[Any]) -> Recorded:
     return Recorded(
-        verdict=Verdict(
-            gate=row.gate,
-            status=row.status,
-            summary=row.summary,
-            evidence=canonical.decode(row.evidence.encode()),
-        ),
+        verdict=msgspec.convert(canonical.decode(row.verdict.encode()), Verdict),
         seq=row.seq,
         time=row.time,
         actor=row.actor,

@@ -9,7 +9,7 @@ from modelyard.bundle.opened import open_bundle
 from modelyard.core import manifest as manifests
 from modelyard.core.digest import PREFIX
 from modelyard.core.reference import Reference, check_name
-from modelyard.errors import IntegrityError, UsageError
+from modelyard.errors import IntegrityError
 from modelyard.registry import changes, events, garbage, projection, queries
 from modelyard.registry.database import Database
 from modelyard.registry.source import StoreSource
@@ -191,12 +191,7 @@ class Registry:
         """
         check_digest(digest)
         said = list(verdicts)
-        gates = [verdict.gate for verdict in said]
-        if len(set(gates)) < len(gates):
-            raise UsageError(
-                "one gate cannot say two things at once",
-                hint="give the gates in modelyard.toml names of their own",
-            )
+        changes.check_gates([verdict.gate for verdict in said])
         stamp = self._stamp(actor)
         if said:
             with self._database.write() as connection:

@@ -98,8 +98,7 @@ verdicts = Table(
     Column("gate", Text, primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("status", Text, nullable=False),
-    Column("summary", Text, nullable=False),
-    Column("evidence", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
     Column("time", Text, nullable=False),
     Column("actor", Text, nullable=False),
 )

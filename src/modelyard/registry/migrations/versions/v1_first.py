@@ -84,6 +84,6 @@ def _verdicts() -> None:
         sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
         *(
             sa.Column(name, sa.Text, nullable=False)
-            for name in ("status", "summary", "evidence", "time", "actor")
+            for name in ("status", "verdict", "time", "actor")
         ),
     )

@@ -1,0 +1,96 @@
+"""Both databases, empty, and processes that work on them."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import tempfile
+import uuid
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+import pytest
+
+from modelyard.registry.registry import Registry
+
+WORKER = Path(__file__).parent / "worker.py"
+
+
+class Place(NamedTuple):
+    url: str
+    store: str
+
+    def open(self, **options):
+        return Registry.open(self.url, self.store, **options)
+
+
+@pytest.fixture(scope="session")
+def server():
+    """One PostgreSQL server for the whole session."""
+    with warnings.catch_warnings():
+        # pgserver looks for a runtime folder when it is imported, and complains without one.
+        warnings.simplefilter("ignore")
+        import pgserver  # noqa: PLC0415 - needs the filter, and only these tests need it
+    with tempfile.TemporaryDirectory() as folder:
+        found = pgserver.get_server(f"{folder}/data", cleanup_mode="delete")
+        yield found
+        found.cleanup()
+
+
+@pytest.fixture
+def postgresql(server):
+    """A schema of its own: quicker to make than a database, and just as empty."""
+    schema = f"t{uuid.uuid4().hex}"
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+        yield (
+            server.get_uri().replace("postgresql://postgres:@", "postgresql://postgres:s3cr3t@")
+            + f"&options=-csearch_path%3D{schema}"
+        )
+        connection.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def place(request, tmp_path):
+    """Where a registry can be opened, on both databases."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/new/registry.db"
+    else:
+        url = request.getfixturevalue("postgresql")
+    return Place(url, str(tmp_path / "store"))
+
+
+@pytest.fixture
+def registry(place):
+    """An empty registry."""
+    with place.open() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def worker():
+    """The module whose functions run in processes of their own."""
+    spec = importlib.util.spec_from_file_location("registry_worker", WORKER)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def start():
+    """Start ``worker.py`` on a place; it is killed at the end of the with block."""
+
+    @contextmanager
+    def run(place, verb, *arguments):
+        command = [sys.executable, str(WORKER), verb, place.url, place.store, *map(str, arguments)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    return run

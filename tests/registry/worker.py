@@ -1,0 +1,110 @@
+"""What tests run in processes of their own, and the bundles that they register.
+
+Run as a script: ``worker.py VERB URL STORE ...``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from typing import TYPE_CHECKING
+
+from modelyard.bundle.opened import open_bundle
+from modelyard.core.contract import Column, Contract, Output
+from modelyard.core.manifest import MANIFEST, File, Manifest, Tolerance, encode
+from modelyard.core.verdict import Verdict
+from modelyard.registry.promotion import Policy
+from modelyard.registry.registry import Registry
+
+if TYPE_CHECKING:
+    from modelyard.bundle.opened import Bundle
+
+
+class MemorySource:
+    def __init__(self, files: dict[str, bytes]) -> None:
+        self.files = files
+
+    def read(self, path: str, limit: int) -> bytes:
+        return self.files[path][: limit + 1]
+
+
+def make_bundle(number: int, name: str = "fraud") -> Bundle:
+    """A bundle of two files; the card is the same in all, the model in none."""
+    files = {"model/model.onnx": b"model %d" % number * 100, "card.md": b"the card"}
+    manifest = Manifest(
+        name=name,
+        flavor="onnx",
+        runtime="onnxruntime",
+        model="model/model.onnx",
+        why="a test",
+        contract=Contract(
+            inputs=(Column(name="age", dtype="int64"),),
+            outputs=(Output(name="prediction", dtype="float64"),),
+            task="regression",
+        ),
+        feeds=(),
+        files=tuple(
+            File(path=path, size=len(content), sha256=hashlib.sha256(content).hexdigest())
+            for path, content in sorted(files.items())
+        ),
+        tolerance=Tolerance(),
+    )
+    files[MANIFEST] = encode(manifest)
+    return open_bundle(MemorySource(files), expect=manifest.digest)
+
+
+def say(what: object) -> None:
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
+def passed(*gates: str) -> list[Verdict]:
+    return [Verdict(gate=gate, status="pass", summary="well") for gate in gates]
+
+
+def register(registry: Registry, first: str, count: str) -> None:
+    for number in range(int(first), int(first) + int(count)):
+        say(registry.register(make_bundle(number), actor="worker").version)
+
+
+def register_for_ever(registry: Registry, first: str) -> None:
+    say("ready")
+    number = int(first)
+    while True:
+        version = registry.register(make_bundle(number), actor="worker")
+        say(version.version)
+        number += 1
+
+
+def promote_for_ever(registry: Registry) -> None:
+    say("ready")
+    policy = Policy(requires=("size",))
+    while True:
+        for number in (1, 2, 3):
+            registry.promote(f"fraud:{number}", "production", policy=policy, actor="worker")
+            say(number)
+        registry.rollback("fraud", "production", actor="worker")
+
+
+def collect_for_ever(registry: Registry) -> None:
+    say("ready")
+    while True:
+        registry.collect_garbage(0)
+
+
+def opened(registry: Registry) -> None:
+    say(registry.sequence())
+
+
+VERBS = {
+    "register": register,
+    "register_for_ever": register_for_ever,
+    "promote_for_ever": promote_for_ever,
+    "collect_for_ever": collect_for_ever,
+    "opened": opened,
+}
+
+if __name__ == "__main__":
+    verb, url, store, *rest = sys.argv[1:]
+    with Registry.open(url, store) as registry:
+        VERBS[verb](registry, *rest)
