@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modelyard.core.refusal import shorten
 from modelyard.core.table import Series, Table
 from modelyard.errors import UsageError
 from modelyard.tables.columns import plain
@@ -74,36 +75,26 @@ def read_array(array: Array) -> Frame:
 def read_mapping(data: Mapping[str, Any]) -> Frame:
     """Read a sample given as a dict of arrays or lists; see ``read_frame``."""
     check_names(data)
-    arrays = {name: as_array(name, values) for name, values in data.items()}
-    lengths = {name: len(array) for name, array in arrays.items()}
+    lengths = {name: _length(name, values) for name, values in data.items()}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} {length}" for name, length in list(lengths.items())[:10])
         raise UsageError(f"the columns have different lengths: {told}")
-    return _read(arrays)
+    # A list never passes through numpy unseen: numpy makes one text of ["a", 1].
+    return _read({n: v if isinstance(v, list) else np.asarray(v) for n, v in data.items()})
 
 
-def as_array(name: str, values: Any) -> Array:
-    """Read one column that numpy can read.
-
-    Raises:
-        UsageError: if it cannot, or the column has no rows of its own.
-    """
-    try:
-        array = np.asarray(values)
-    except (TypeError, ValueError) as e:
-        raise UsageError(
-            f"column {name!r} holds lists of unequal lengths", hint="pad them to one shape"
-        ) from e
+def _length(name: str, values: Any) -> int:
     if isinstance(values, np.ma.MaskedArray):
         raise UsageError(f"column {name!r} is a masked array", hint="use a dataframe")
-    if array.ndim == 0:
-        raise UsageError(
-            f"column {name!r} holds one value, not one a row", hint="put it into a list of one"
-        )
-    return array
+    if isinstance(values, list) or (hasattr(values, "__array__") and np.ndim(values) > 0):
+        return len(values)
+    raise UsageError(
+        f"column {name!r} holds {shorten(values)}, not one value a row",
+        hint="give a list or an array for each column",
+    )
 
 
-def _read(arrays: Mapping[str, Array]) -> Frame:
+def _read(arrays: Mapping[str, Array | list[Any]]) -> Frame:
     check_names(arrays)
     columns, made, ways = [], {}, {}
     for name, array in arrays.items():
@@ -113,7 +104,7 @@ def _read(arrays: Mapping[str, Array]) -> Frame:
             )
         column, made[name] = infer(name, _given(array))
         columns.append(column)
-        ways[name] = _way(array)
+        ways[name] = _way(made[name].values if isinstance(array, list) else array)
 
     def way(table: Table) -> dict[str, Array]:
         return {name: back(table[name]) for name, back in ways.items()}
@@ -121,7 +112,9 @@ def _read(arrays: Mapping[str, Array]) -> Frame:
     return Frame(tuple(columns), Table(made), "numpy", way)
 
 
-def _given(array: Array) -> Series | list[Any]:
+def _given(array: Array | list[Any]) -> Series | list[Any]:
+    if isinstance(array, list):
+        return plain(array)
     if array.dtype.kind == "O":
         return plain(array.tolist())
     if array.dtype.kind in "UT":

@@ -28,6 +28,7 @@ _ADVICE = {
     "f": "cast it to float32 or float64",
     "V": "give each field a column of its own",
 }
+_BEYOND = 2**1000
 _PYTHON: dict[type, str] = {bool: "bool", str: "string", float: "float64"}
 
 
@@ -120,6 +121,8 @@ def _typed(name: str, values: list[Any]) -> Series:
     kinds: dict[type, int] = {}
     for row, value in present:
         kinds.setdefault(type(value), row)
+    if set(kinds) == {int, float}:
+        return Series(_numbers(name, values), missing)
     if len(kinds) > 1:
         (one, first), (other, second) = list(kinds.items())[:2]
         raise UsageError(
@@ -161,6 +164,18 @@ def _integers(name: str, values: list[Any]) -> Array:
     )
 
 
+def _numbers(name: str, values: list[Any]) -> Array:
+    filled = [float("nan") if value is None else value for value in values]
+    for row, value in enumerate(filled):
+        if type(value) is int and (abs(value) > _BEYOND or int(float(value)) != value):
+            raise UsageError(
+                f"column {name!r} mixes types: float, and in row {row} the integer"
+                f" {shorten(value)}, which no float64 holds exactly",
+                hint="cast it to one type",
+            )
+    return np.array(filled, np.float64)
+
+
 def _tensors(name: str, values: list[Any], missing: Array) -> Array:
     if missing.any():
         raise UsageError(
@@ -168,7 +183,7 @@ def _tensors(name: str, values: list[Any], missing: Array) -> Array:
             hint="drop such rows",
         )
     try:
-        array = np.array([np.asarray(value) for value in values])
+        array = np.stack([np.asarray(value) for value in values])
     except ValueError as e:
         raise UsageError(
             f"column {name!r} holds lists of unequal lengths",
