@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 Member = TypeVar("Member")
-_NOT_MEMBERS = frozenset({"base", "checks"})
+_NOT_MEMBERS = frozenset({"base", "checks", "making"})
 
 
 class Family(Generic[Member]):
@@ -27,11 +27,14 @@ class Family(Generic[Member]):
     Args:
         package: The family's package, e.g. ``modelyard.gates``.
         base: The class that every member is derived from.
+        extra: The extra that brings the libraries of all members; "" where each member has one of
+            its own name.
     """
 
-    def __init__(self, package: str, base: type[Member]) -> None:
+    def __init__(self, package: str, base: type[Member], *, extra: str = "") -> None:
         self.package = package
         self.base = base
+        self.extra = extra
 
     @property
     def label(self) -> str:
@@ -68,7 +71,7 @@ class Family(Generic[Member]):
                     f"the entry point {added.value!r} hides the built-in {self.label} {name!r}",
                     hint="give it a name of its own",
                 )
-            return self._member(self._import(f"{self.package}.{name}", extra=name), name)
+            return self._member(self._import(f"{self.package}.{name}", extra=self.extra or name), name)
         if added is None:
             raise UnknownPluginError(self.label, name, known=self.names())
         found = added.load()
