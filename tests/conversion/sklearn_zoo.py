@@ -44,12 +44,12 @@ def numeric(task, *, classes=2, dtype=np.float64):
     """Features and target; the target of task "counts" is positive."""
     if task == "classes":
         return _typed(
-            make_classification(
-                ROWS, 8, n_informative=5, n_classes=classes, random_state=classes
-            ),
+            make_classification(ROWS, 8, n_informative=5, n_classes=classes, random_state=classes),
             dtype,
         )
-    x, y = make_regression(ROWS, 8, noise=3.0, n_targets=3 if task == "several" else 1, random_state=1)
+    x, y = make_regression(
+        ROWS, 8, noise=3.0, n_targets=3 if task == "several" else 1, random_state=1
+    )
     return _typed((x, np.abs(y) / 50 + 0.1 if task == "counts" else y), dtype)
 
 
@@ -60,7 +60,9 @@ def _typed(pair, dtype):
 def mixed(*, missing=True):
     """Numbers, whole numbers, flags and strings, with holes; and a target that depends on them."""
     rng = np.random.default_rng(5)
-    city = rng.choice(["Paris", "Rome", "Oslo", "Łódź", "Graz"], ROWS, p=[0.4, 0.3, 0.2, 0.08, 0.02])
+    city = rng.choice(
+        ["Paris", "Rome", "Oslo", "Łódź", "Graz"], ROWS, p=[0.4, 0.3, 0.2, 0.08, 0.02]
+    )
     plan = rng.choice(["a", "b", "c"], ROWS).astype(object)
     age = rng.normal(40, 10, ROWS)
     if missing:
@@ -93,7 +95,11 @@ def _columns(numbers=None, strings=None, **options):
     return compose.ColumnTransformer(
         [
             ("numbers", _numbers() if numbers is None else numbers, NUMBERS),
-            ("strings", pre.OneHotEncoder(handle_unknown="ignore") if strings is None else strings, STRINGS),
+            (
+                "strings",
+                pre.OneHotEncoder(handle_unknown="ignore") if strings is None else strings,
+                STRINGS,
+            ),
         ],
         **options,
     )
@@ -102,15 +108,21 @@ def _columns(numbers=None, strings=None, **options):
 LOGISTIC = linear_model.LogisticRegression
 CLASSIFIERS = {
     "logistic": LOGISTIC(),
-    "logistic_cv": linear_model.LogisticRegressionCV(Cs=3, cv=3, l1_ratios=(0,), use_legacy_attributes=False),
-    "sgd_log": pipe(pre.StandardScaler(), linear_model.SGDClassifier(loss="log_loss", random_state=0)),
-    "sgd_huber": pipe(pre.StandardScaler(), linear_model.SGDClassifier(loss="modified_huber", random_state=0)),
+    "logistic_cv": linear_model.LogisticRegressionCV(
+        Cs=3, cv=3, l1_ratios=(0,), use_legacy_attributes=False
+    ),
+    "sgd_log": pipe(
+        pre.StandardScaler(), linear_model.SGDClassifier(loss="log_loss", random_state=0)
+    ),
+    "sgd_huber": pipe(
+        pre.StandardScaler(), linear_model.SGDClassifier(loss="modified_huber", random_state=0)
+    ),
     "sgd_hinge": linear_model.SGDClassifier(random_state=0),
     "perceptron": linear_model.Perceptron(random_state=0),
     "ridge_classifier": linear_model.RidgeClassifier(),
     "linear_svc": svm.LinearSVC(),
     "lda": discriminant_analysis.LinearDiscriminantAnalysis(),
-    "qda": discriminant_analysis.QuadraticDiscriminantAnalysis(),
+    "qda": discriminant_analysis.QuadraticDiscriminantAnalysis(reg_param=0.1),
     "gaussian_nb": naive_bayes.GaussianNB(),
     "bernoulli_nb": naive_bayes.BernoulliNB(),
     "multinomial_nb": pipe(pre.MinMaxScaler(clip=True), naive_bayes.MultinomialNB()),
@@ -129,25 +141,39 @@ CLASSIFIERS = {
     "knn": neighbors.KNeighborsClassifier(),
     "gaussian_process": gaussian_process.GaussianProcessClassifier(),
     "voting_soft": ensemble.VotingClassifier(
-        [("a", LOGISTIC()), ("b", tree.DecisionTreeClassifier(max_depth=3))], voting="soft", weights=[2, 1]
+        [("a", LOGISTIC()), ("b", tree.DecisionTreeClassifier(max_depth=3))],
+        voting="soft",
+        weights=[2, 1],
     ),
     "voting_hard": ensemble.VotingClassifier(
-        [("a", LOGISTIC()), ("b", tree.DecisionTreeClassifier(max_depth=3)), ("c", naive_bayes.GaussianNB())]
+        [
+            ("a", LOGISTIC()),
+            ("b", tree.DecisionTreeClassifier(max_depth=3)),
+            ("c", naive_bayes.GaussianNB()),
+        ]
     ),
     "stacking": ensemble.StackingClassifier(
-        [("a", LOGISTIC()), ("b", tree.DecisionTreeClassifier(max_depth=3)), ("c", svm.LinearSVC())],
+        [
+            ("a", LOGISTIC()),
+            ("b", tree.DecisionTreeClassifier(max_depth=3)),
+            ("c", svm.LinearSVC()),
+        ],
         passthrough=True,
         cv=3,
     ),
     "calibrated_sigmoid": calibration.CalibratedClassifierCV(svm.LinearSVC(), cv=3),
-    "calibrated_isotonic": calibration.CalibratedClassifierCV(naive_bayes.GaussianNB(), method="isotonic", cv=3),
+    "calibrated_isotonic": calibration.CalibratedClassifierCV(
+        naive_bayes.GaussianNB(), method="isotonic", cv=3
+    ),
     "one_vs_rest": multiclass.OneVsRestClassifier(LOGISTIC()),
     "grid_search": model_selection.GridSearchCV(
         pipe(pre.StandardScaler(), LOGISTIC()), {"logisticregression__C": [0.1, 1]}, cv=3
     ),
 }
 BINARY = {
-    "gradient_boosting_exponential": ensemble.GradientBoostingClassifier(loss="exponential", n_estimators=9),
+    "gradient_boosting_exponential": ensemble.GradientBoostingClassifier(
+        loss="exponential", n_estimators=9
+    ),
     "tuned_threshold": model_selection.TunedThresholdClassifierCV(LOGISTIC(), cv=3),
     "fixed_threshold": model_selection.FixedThresholdClassifier(LOGISTIC(), threshold=0.3),
 }
@@ -171,15 +197,22 @@ REGRESSORS = {
     "forest_regressor": ensemble.RandomForestRegressor(30, random_state=0),
     "extra_trees_regressor": ensemble.ExtraTreesRegressor(30, random_state=0),
     "boosting_regressor": ensemble.GradientBoostingRegressor(n_estimators=20, random_state=0),
-    "boosting_quantile": ensemble.GradientBoostingRegressor(loss="quantile", alpha=0.8, n_estimators=9),
+    "boosting_quantile": ensemble.GradientBoostingRegressor(
+        loss="quantile", alpha=0.8, n_estimators=9
+    ),
     "hist_regressor": ensemble.HistGradientBoostingRegressor(max_iter=20, random_state=0),
     "ada_regressor": ensemble.AdaBoostRegressor(n_estimators=15, random_state=0),
-    "bagging_regressor": ensemble.BaggingRegressor(linear_model.Ridge(), n_estimators=4, random_state=0),
-    "mlp_regressor": neural_network.MLPRegressor((12,), activation="tanh", max_iter=40, random_state=0),
+    "bagging_regressor": ensemble.BaggingRegressor(
+        linear_model.Ridge(), n_estimators=4, random_state=0
+    ),
+    "mlp_regressor": neural_network.MLPRegressor(
+        hidden_layer_sizes=(12,), activation="tanh", max_iter=40, random_state=0
+    ),
     "knn_regressor": neighbors.KNeighborsRegressor(weights="distance"),
     "gaussian_process_regressor": gaussian_process.GaussianProcessRegressor(alpha=0.1),
     "voting_regressor": ensemble.VotingRegressor(
-        [("a", linear_model.Ridge()), ("b", tree.DecisionTreeRegressor(max_depth=4))], weights=[1, 3]
+        [("a", linear_model.Ridge()), ("b", tree.DecisionTreeRegressor(max_depth=4))],
+        weights=[1, 3],
     ),
     "stacking_regressor": ensemble.StackingRegressor(
         [("a", linear_model.Ridge()), ("b", tree.DecisionTreeRegressor(max_depth=4))], cv=3
@@ -192,7 +225,9 @@ REGRESSORS = {
     ),
     "poly_ridge": pipe(pre.PolynomialFeatures(3), linear_model.Ridge()),
     "spline_ridge": pipe(pre.SplineTransformer(), linear_model.Ridge()),
-    "bins_ridge": pipe(pre.KBinsDiscretizer(5, quantile_method="averaged_inverted_cdf"), linear_model.Ridge()),
+    "bins_ridge": pipe(
+        pre.KBinsDiscretizer(5, quantile_method="averaged_inverted_cdf"), linear_model.Ridge()
+    ),
     "bins_ordinal": pipe(
         pre.KBinsDiscretizer(4, encode="ordinal", strategy="uniform"), linear_model.Ridge()
     ),
@@ -204,7 +239,9 @@ REGRESSORS = {
     "pca_ridge": pipe(pre.RobustScaler(), decomposition.PCA(4, whiten=True), linear_model.Ridge()),
     "svd_ridge": pipe(decomposition.TruncatedSVD(4), linear_model.Ridge()),
     "ica_ridge": pipe(decomposition.FastICA(4, random_state=0), linear_model.Ridge()),
-    "best_ridge": pipe(feature_selection.SelectKBest(feature_selection.f_regression, k=4), linear_model.Ridge()),
+    "best_ridge": pipe(
+        feature_selection.SelectKBest(feature_selection.f_regression, k=4), linear_model.Ridge()
+    ),
     "rfe": pipe(
         feature_selection.RFE(linear_model.Ridge(), n_features_to_select=3),
         pre.MaxAbsScaler(),
@@ -212,10 +249,14 @@ REGRESSORS = {
         linear_model.Ridge(),
     ),
     "union": pipe(
-        pipeline.make_union(pre.Binarizer(), pre.FunctionTransformer(np.abs), decomposition.FactorAnalysis(3)),
+        pipeline.make_union(
+            pre.Binarizer(), pre.FunctionTransformer(np.abs), decomposition.FactorAnalysis(3)
+        ),
         linear_model.Ridge(),
     ),
-    "nystroem": pipe(kernel_approximation.Nystroem(n_components=20, random_state=0), linear_model.Ridge()),
+    "nystroem": pipe(
+        kernel_approximation.Nystroem(n_components=20, random_state=0), linear_model.Ridge()
+    ),
 }
 COUNTS = {
     "poisson": linear_model.PoissonRegressor(),
@@ -230,9 +271,13 @@ COUNTS = {
 SEVERAL = {
     "several_linear": linear_model.LinearRegression(),
     "several_forest": ensemble.RandomForestRegressor(20, random_state=0),
-    "several_mlp": neural_network.MLPRegressor((12,), max_iter=40, random_state=0),
+    "several_mlp": neural_network.MLPRegressor(
+        hidden_layer_sizes=(12,), max_iter=40, random_state=0
+    ),
     "several_pls": cross_decomposition.PLSRegression(3),
-    "multi_output": multioutput.MultiOutputRegressor(ensemble.GradientBoostingRegressor(n_estimators=9)),
+    "multi_output": multioutput.MultiOutputRegressor(
+        ensemble.GradientBoostingRegressor(n_estimators=9)
+    ),
     "chain": multioutput.RegressorChain(linear_model.Ridge(), order=[2, 0, 1]),
     "several_knn": neighbors.KNeighborsRegressor(),
 }
@@ -247,7 +292,8 @@ TABLES = {
     "table_imputed_strings": pipe(
         _columns(
             strings=pipe(
-                impute.SimpleImputer(strategy="most_frequent"), pre.OneHotEncoder(handle_unknown="ignore")
+                impute.SimpleImputer(strategy="most_frequent"),
+                pre.OneHotEncoder(handle_unknown="ignore"),
             )
         ),
         LOGISTIC(),
@@ -262,7 +308,8 @@ TABLES = {
         ensemble.RandomForestClassifier(20, random_state=0),
     ),
     "table_infrequent": pipe(
-        _columns(strings=pre.OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=20)), LOGISTIC()
+        _columns(strings=pre.OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=20)),
+        LOGISTIC(),
     ),
     "table_strict": pipe(_columns(strings=pre.OneHotEncoder(drop="if_binary")), LOGISTIC()),
     "table_ordinal_hist": pipe(
@@ -286,7 +333,9 @@ TABLES = {
         _columns(numbers=impute.SimpleImputer(add_indicator=True)),
         ensemble.GradientBoostingClassifier(n_estimators=9),
     ),
-    "table_knn_imputer": pipe(_columns(numbers=pipe(impute.KNNImputer(), pre.StandardScaler())), LOGISTIC()),
+    "table_knn_imputer": pipe(
+        _columns(numbers=pipe(impute.KNNImputer(), pre.StandardScaler())), LOGISTIC()
+    ),
     "table_flags": pipe(
         compose.ColumnTransformer(
             [
@@ -349,4 +398,5 @@ def fitted(name, dtype=np.float64):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from sklearn.base import clone
+
         return clone(model).fit(x, y), x

@@ -6,16 +6,17 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import compose
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import DoubleTensorType
-from sklearn import gaussian_process, impute, kernel_approximation, mixture, neighbors
+from sklearn import gaussian_process, kernel_approximation, mixture, neighbors
 
 from modelyard.conversion.sklearn_conversion import Classified, Predicted
 from modelyard.conversion.sklearn_graph import OPSETS, Matrix, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from onnx import GraphProto
 
     from modelyard.conversion.sklearn_conversion import Answer, Conversion
 
@@ -34,26 +35,45 @@ def _taken(c: Conversion, model: Any, matrix: Matrix, *, zipmap: bool) -> list[s
     except Exception as e:
         # It raises whatever its parts raise; that it could not is all there is to tell.
         raise refuse(f"skl2onnx cannot convert {type(model).__name__}: {e}") from e
-    prefix = c.fresh("step") + "_"
-    graph = compose.add_prefix(converted, prefix).graph
     x = c.dense(matrix)
-    for node in graph.node:
-        for place, name in enumerate(node.input):
-            if name == graph.input[0].name:
-                node.input[place] = x
+    graph = converted.graph
+    names = _Names(c.fresh("step"), {graph.input[0].name: x})
+    _rename(graph, names)
     c.initializers.extend(graph.initializer)
     c.add(list(graph.node))
     return [output.name for output in graph.output]
 
 
-def _transform(c: Conversion, model: Any, matrix: Matrix) -> Matrix:
-    (y,) = _taken(c, model, matrix, zipmap=False)
-    width = model.transform(np.zeros((1, len(matrix)))).shape[1]
-    return c.columns(y, width)
+class _Names(dict[str, str]):
+    """Names in the order in which they are met: skl2onnx numbers them by what it did before."""
+
+    def __init__(self, prefix: str, given: dict[str, str]) -> None:
+        super().__init__({"": "", **given})
+        self.prefix = prefix
+
+    def __missing__(self, name: str) -> str:
+        self[name] = f"{self.prefix}_{len(self)}"
+        return self[name]
+
+
+def _rename(graph: GraphProto, names: _Names) -> None:
+    for tensor in graph.initializer:
+        tensor.name = names[tensor.name]
+    for info in (*graph.input, *graph.output):
+        info.name = names[info.name]
+    for node in graph.node:
+        node.name = ""
+        node.input[:] = [names[name] for name in node.input]
+        node.output[:] = [names[name] for name in node.output]
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                attribute.g.name = "body"
+                _rename(attribute.g, names)
+    del graph.value_info[:]
 
 
 def _regressor(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
-    (y,) = _taken(c, model, matrix, zipmap=False)
+    y, *_ = _taken(c, model, matrix, zipmap=False)
     asked = model.predict(np.zeros((1, len(matrix))))
     return Predicted(
         c.op("Reshape", y, c.integers([-1, asked.size])), asked.size if asked.ndim > 1 else None
@@ -70,14 +90,40 @@ def _classifier(c: Conversion, model: Any, matrix: Matrix) -> Classified:
 
 
 def _mixture(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
-    label, *_ = _taken(c, model, matrix, zipmap=False)
-    return Predicted(c.op("Reshape", label, c.integers([-1, 1])), integer=True)
+    # The component under which the row is likeliest.
+    x = c.dense(matrix)
+    width = len(matrix)
+    ranks = []
+    for place, (mean, weight) in enumerate(zip(model.means_, model.weights_, strict=True)):
+        root = _root(model, place, width)
+        y = c.linear(x, root, -(mean @ root))
+        bias = np.log(weight) + np.linalg.slogdet(root)[1]
+        half = c.op("Mul", c.total(c.op("Mul", y, y)), c.constant(-0.5))
+        ranks.append(c.op("Add", half, c.constant(bias)))
+    rank = c.op("Concat", *ranks, axis=1)
+    return Predicted(c.op("ArgMax", rank, axis=1, keepdims=1), integer=True)
+
+
+def _root(model: Any, place: int, width: int) -> Any:
+    """The Cholesky factor of a component's precision."""
+    roots = model.precisions_cholesky_
+    if model.covariance_type == "tied":
+        return roots
+    root = roots[place]
+    if model.covariance_type == "full":
+        return root
+    return np.diag(np.broadcast_to(root, (width,)))
+
+
+def _sampler(c: Conversion, model: Any, matrix: Matrix) -> Matrix:
+    angles = c.linear(c.dense(matrix), model.random_weights_, model.random_offset_)
+    count = model.random_weights_.shape[1]
+    scale = c.constant(np.sqrt(2.0 / count))
+    return c.columns(c.op("Mul", c.op("Cos", angles), scale), count)
 
 
 TRANSFORMS: dict[type, Callable[[Conversion, Any, Matrix], Matrix]] = {
-    impute.KNNImputer: _transform,
-    kernel_approximation.Nystroem: _transform,
-    kernel_approximation.RBFSampler: _transform,
+    kernel_approximation.RBFSampler: _sampler,
 }
 PREDICTS: dict[type, Callable[[Conversion, Any, Matrix], Answer]] = {
     neighbors.KNeighborsRegressor: _regressor,
@@ -87,5 +133,4 @@ PREDICTS: dict[type, Callable[[Conversion, Any, Matrix], Answer]] = {
     gaussian_process.GaussianProcessRegressor: _regressor,
     gaussian_process.GaussianProcessClassifier: _classifier,
     mixture.GaussianMixture: _mixture,
-    mixture.BayesianGaussianMixture: _mixture,
 }

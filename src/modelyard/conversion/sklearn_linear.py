@@ -53,7 +53,7 @@ def _partial_least_squares(c: Conversion, model: Any, matrix: Matrix) -> Predict
 
 def scores(c: Conversion, model: Any, matrix: Matrix) -> str:
     """The decision function of a linear classifier: (rows, 1) for two classes."""
-    weights = np.asarray(model.coef_, np.float64).T
+    weights = np.atleast_2d(np.asarray(model.coef_, np.float64)).T
     return c.linear(c.dense(matrix), weights, model.intercept_)
 
 

@@ -231,6 +231,9 @@ def apply_function(c: Conversion, function: Any, x: str) -> str:
         return c.op("Div", c.op("Log", x), c.constant(np.log(2.0)))
     if function is np.log10:
         return c.op("Div", c.op("Log", x), c.constant(np.log(10.0)))
+    if function is np.sinh:
+        grown, shrunk = c.op("Exp", x), c.op("Exp", c.op("Neg", x))
+        return c.op("Mul", c.op("Sub", grown, shrunk), c.constant(0.5))
     if function is np.reciprocal:
         return c.op("Div", one, x)
     for known, kind in _UFUNCS.items():
