@@ -45,6 +45,11 @@ class Bundle:
         return f"Bundle({self.manifest.name!r}, {self.digest!r})"
 
     @property
+    def directory(self) -> Path | None:
+        """The directory that holds the files, or None where they lie elsewhere."""
+        return self.source.directory if isinstance(self.source, DirectorySource) else None
+
+    @property
     def size(self) -> int:
         """Bytes of all files, the manifest included."""
         return len(manifests.encode(self.manifest)) + sum(f.size for f in self.manifest.files)
