@@ -99,11 +99,11 @@ def golden_rows(table: Table, contract: Contract, limit: int = 64) -> tuple[Tabl
 
 def _fitting(table: Table, contract: Contract) -> Mask:
     """Which rows fit rules that were made stricter than the sample."""
-    fits = np.ones(len(table), np.bool_)
+    fits: Mask = np.ones(len(table), np.bool_)
     for column in contract.inputs:
         series = table[column.name]
         missing = _missing_of(series)
-        good = np.ones(len(table), np.bool_)
+        good: Mask = np.ones(len(table), np.bool_)
         if column.categories is not None and column.unknown == "reject":
             known = frozenset(column.categories)
             good = np.fromiter((text in known for text in series.values), np.bool_, len(table))
@@ -115,8 +115,8 @@ def _fitting(table: Table, contract: Contract) -> Mask:
                 inside &= values >= column.minimum
             if column.maximum is not None:
                 inside &= values <= column.maximum
-            good = inside.reshape(len(table), -1).all(axis=1)
-        fits &= good & ~missing if not column.nullable else good | missing
+            good = np.asarray(inside.reshape(len(table), -1).all(axis=1))
+        fits &= (good | missing) if column.nullable else (good & ~missing)
     return fits
 
 
