@@ -37,6 +37,7 @@ class Life:
     ) -> None:
         self._settings = settings
         self._bound = bound
+        self._url = url_of(bound)
         self._ready = ready
         self._log = Log()
         self._plane = Plane(settings)
@@ -80,10 +81,9 @@ class Life:
             self._log.event("start failed", {"why": told(e)})
             raise
         self._keeper.start()
-        url = url_of(self._bound)
         seconds = round(time.monotonic() - begun, 3)
-        self._log.event("started", {"url": url, "seconds": seconds})
-        self._ready(url)
+        self._log.event("started", {"url": self._url, "seconds": seconds})
+        self._ready(self._url)
         return True
 
     async def _end(self, listener: Listener, serving: asyncio.Task[None]) -> int:

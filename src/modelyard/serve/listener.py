@@ -86,7 +86,8 @@ class Listener(Granian):
     def _init_shared_socket(self) -> None:
         # granian's stub knows neither the holder's arguments nor what these attributes hold.
         holder: Any = SocketHolder
-        self._shd = holder(self._bound.fileno(), False, BACKLOG)  # noqa: FBT003  # its signature
+        # Granian closes what it listens at, so it is given away and not lent.
+        self._shd = holder(self._bound.detach(), False, BACKLOG)  # noqa: FBT003  # its signature
         self._ssp = None
 
     def end(self) -> None:

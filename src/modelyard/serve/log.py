@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
@@ -12,6 +13,8 @@ from modelyard.errors import ModelyardError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+VERSION = version("modelyard")
 
 
 class Log:

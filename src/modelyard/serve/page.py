@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from modelyard import __version__
+from modelyard.serve.log import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +48,7 @@ def write_page(plane: Plane, keeper: Keeper, since: str) -> bytes:
     return msgspec.json.encode(
         {
             "server": {
-                "version": __version__,
+                "version": VERSION,
                 "process": os.getpid(),
                 "since": since,
                 "ready": plane.ready,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from modelyard.registry.registry import Registry
 from modelyard.serve.source import Found
-from modelyard.stores.base import open_store
 
 
 class RegistrySource:
@@ -16,7 +15,7 @@ class RegistrySource:
     """
 
     def __init__(self, url: str, store: str) -> None:
-        self._registry = Registry.open(url, open_store(store))
+        self._registry = Registry.open(url, store)
 
     def sequence(self) -> object:
         """The registry's own sequence number: it grows with every event."""

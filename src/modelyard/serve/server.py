@@ -90,6 +90,7 @@ class Server:
             server.url = server._first_line(seconds)
         except BaseException:
             server.kill()
+            server.close()
             raise
         return server
 
@@ -134,6 +135,11 @@ class Server:
         self._process.wait()
         self._close()
 
+    def close(self) -> None:
+        """Let go of the log, after which ``events`` has nothing to read."""
+        self._close()
+        self._log.close()
+
     def __enter__(self) -> Self:
         return self
 
@@ -143,8 +149,9 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
-        self._log.close()
+        if self.alive:
+            self.stop()
+        self.close()
 
     def _close(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):

@@ -27,6 +27,10 @@ def decode(decoder: msgspec.json.Decoder[Value], body: bytes) -> Value:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as e:
+        if "out of range" in str(e):
+            raise RequestError(
+                "a number in the body is out of range", hint="write it as a number that a double holds"
+            ) from e
         raise RequestError(f"the body does not have the right shape: {e}") from e
     except msgspec.DecodeError as e:
         raise RequestError(f"the body is not JSON: {_plain(str(e))}") from e

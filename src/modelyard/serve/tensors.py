@@ -15,7 +15,7 @@ from modelyard.errors import ContractError, RequestError
 if TYPE_CHECKING:
     from modelyard.core.contract import Contract, DType
 
-Size = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+Size = Annotated[int, msgspec.Meta(ge=0)]
 
 DATATYPE: dict[DType, str] = {
     "bool": "BOOL",

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 
-from modelyard import __version__
 from modelyard.errors import RequestError
 from modelyard.serve.jsonvalues import to_json
+from modelyard.serve.log import VERSION
 from modelyard.serve.strictjson import check_keys, count_keys, decode
 from modelyard.serve.tensors import DATATYPE, Tensor, read_columns
 from modelyard.serve.version import Question
@@ -109,7 +109,7 @@ def write(version: ServedVersion, answers: Mapping[str, Array], request_id: str 
 
 def write_server() -> bytes:
     """The server's metadata."""
-    return msgspec.json.encode({"name": "modelyard", "version": __version__, "extensions": []})
+    return msgspec.json.encode({"name": "modelyard", "version": VERSION, "extensions": []})
 
 
 def write_model(version: ServedVersion) -> bytes:
