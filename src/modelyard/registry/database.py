@@ -53,7 +53,7 @@ class Database:
         self._url = _url(where)
         self._wait = wait
         self._engine = self._make_engine()
-        self._writer = self._engine.execution_options(modelyard_writes=True)
+        self._writer = self._engine.execution_options(**self._writing())
         try:
             self._upgrade()
         except BaseException:
@@ -106,6 +106,12 @@ class Database:
             )
         except ModuleNotFoundError as e:
             raise MissingExtraError(e.name or "psycopg", extra="postgresql") from e
+
+    def _writing(self) -> dict[str, Any]:
+        if self._url.drivername == _SQLITE:
+            return {"modelyard_writes": True}
+        # A snapshot would be taken before the turn has come, and hide what the last writer wrote.
+        return {"isolation_level": "READ COMMITTED"}
 
     def _set_patience(self, connection: Connection) -> None:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(self._wait * 1000)}")

@@ -14,7 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "1"
+HEAD = "0001"
 """The newest revision under migrations/; a test holds the two together."""
 
 VERSION_TABLE = "modelyard_schema"

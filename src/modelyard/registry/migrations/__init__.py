@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 
 from modelyard.errors import RegistryError
 from modelyard.registry.schema import VERSION_TABLE
@@ -26,22 +25,18 @@ def upgrade(connection: Connection) -> None:
     scripts = directory()
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     current = context.get_current_revision()
-    try:
-        pending = list(scripts.iterate_revisions("head", current or "base"))
-    except CommandError as e:
-        raise too_new(current) from e
+    if current is not None and current not in {
+        known.revision for known in scripts.walk_revisions()
+    }:
+        raise RegistryError(
+            f"this registry has schema {current!r}, which this Modelyard does not know",
+            hint="a newer Modelyard wrote it: upgrade this one to the same version",
+        )
+    pending = list(scripts.iterate_revisions("head", current or "base"))
     with Operations.context(context):
         for script in reversed(pending):
             script.module.upgrade()
             context.stamp(scripts, script.revision)
-
-
-def too_new(revision: str | None) -> RegistryError:
-    """The error about a schema that is not known here."""
-    return RegistryError(
-        f"this registry has schema {revision}, which this Modelyard does not know",
-        hint="a newer Modelyard wrote it: upgrade this one to the same version",
-    )
 
 
 def directory() -> ScriptDirectory:

@@ -7,7 +7,7 @@ from alembic import op
 
 from modelyard.registry.triggers import freeze
 
-revision = "1"
+revision = "0001"
 down_revision = None
 
 
