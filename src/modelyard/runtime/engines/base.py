@@ -17,6 +17,9 @@ class Engine(ABC):
     """Runs one bundle's model; used by several threads at once."""
 
     requires: ClassVar[tuple[str, ...]] = ()
+    """Distributions that it needs beyond those that every runtime needs; they are locked too."""
+
+    requires: ClassVar[tuple[str, ...]] = ()
     """The distributions that it needs beyond numpy, onnxruntime and msgspec."""
 
     @classmethod

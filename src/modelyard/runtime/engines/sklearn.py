@@ -32,6 +32,8 @@ class Sklearn(Engine):
         outputs: The outputs to answer.
     """
 
+    requires = ("scikit-learn", "skops")
+
     def __init__(self, model: Any, shape: sklearn_rows.Shape, outputs: list[str]) -> None:
         self._model = model
         self._shape = shape
