@@ -135,7 +135,9 @@ def test_one_row_at_a_time_gives_the_very_bits_of_a_batch(drawn, dtype):
         x = rows_for(rng, 70).astype(dtype)
     runner = session(trees, dtype)
     batch = runner.run(None, {"x": x})[0]
-    single = np.concatenate([runner.run(None, {"x": x[at : at + 1]})[0] for at in range(len(x))])
+    single = np.concatenate(
+        [runner.run(None, {"x": x[at : at + 1].copy()})[0] for at in range(len(x))]
+    )
     assert batch.tobytes() == single.tobytes()
 
 

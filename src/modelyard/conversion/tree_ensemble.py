@@ -45,7 +45,9 @@ def tree_ensemble(
 
     The graph that takes them imports ai.onnx.ml 5 and the default domain from 18 on.  Comparisons
     are exact in both dtypes: with ``float32`` a threshold is rounded to the side that answers
-    every float32 value as the double threshold would.  Sums are made in ``dtype``.
+    every float32 value as the double threshold would.  Leaves of one value are added in ``dtype``
+    and in the trees' order, leaves of several in float64; a row alone gives the very bits that it
+    gives in a batch.
 
     Args:
         trees: The ensemble.
@@ -85,21 +87,19 @@ def _vector_leaves(trees: Trees, names: tuple[str, str, str], dtype: Float) -> l
     if dtype == "float32" and len(trees.leaves) > _EXACT_FLOAT32:
         raise ValueError("float32 cannot count so many leaves; use float64")
     leaf, index, values, added = (f"{prefix}_{n}" for n in ("leaf", "index", "values", "added"))
-    table, axis, base = (f"{prefix}_{n}" for n in ("leaves", "axis", "base"))
-    nodes = [
+    table, axis, base, whole = (f"{prefix}_{n}" for n in ("leaves", "axis", "base", "whole"))
+    # onnxruntime adds floats in an order that differs from one row to many, but doubles in one.
+    kind = TensorProto.FLOAT if dtype == "float32" else TensorProto.DOUBLE
+    return [
         _ensemble(_index_parts(trees), source, leaf, dtype),
         helper.make_node("Cast", [leaf], [index], to=TensorProto.INT64),
-        constant(table, trees.leaves.astype(dtype)),
+        constant(table, trees.leaves),
         helper.make_node("Gather", [table, index], [values]),
         constant(axis, np.array([1])),
-    ]
-    if not np.any(trees.base):
-        return [*nodes, helper.make_node("ReduceSum", [values, axis], [output], keepdims=0)]
-    return [
-        *nodes,
         helper.make_node("ReduceSum", [values, axis], [added], keepdims=0),
-        constant(base, trees.base.astype(dtype)),
-        helper.make_node("Add", [added, base], [output]),
+        constant(base, trees.base),
+        helper.make_node("Add", [added, base], [whole]),
+        helper.make_node("Cast", [whole], [output], to=kind),
     ]
 
 
