@@ -28,7 +28,7 @@ def encode(value: object) -> bytes:
 
 
 def decode(content: bytes) -> Any:
-    """Read JSON strictly: duplicate keys, NaN, Infinity and deep nesting are refused.
+    """Read UTF-8 JSON strictly; duplicate keys, NaN, 1e999 and deep nesting are refused.
 
     Raises:
         ValueError: says what is wrong with the text.
@@ -39,7 +39,12 @@ def decode(content: bytes) -> Any:
         ValueError: the key 'a' stands twice in one object
     """
     try:
-        return json.loads(content, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        return json.loads(
+            content.decode(),  # json itself would also guess at UTF-16 and UTF-32
+            object_pairs_hook=_unique,
+            parse_float=_finite,
+            parse_constant=_refuse_constant,
+        )
     except RecursionError as e:
         raise ValueError("nested too deep") from e
     except UnicodeDecodeError as e:
@@ -55,6 +60,13 @@ def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
             raise ValueError(f"the key {key!r} stands twice in one object")
         seen[key] = value
     return seen
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:40]} is beyond all floats")
+    return number
 
 
 def _refuse_constant(name: str) -> NoReturn:

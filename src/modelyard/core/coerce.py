@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import numpy as np
 
 from modelyard.core import timestamps
-from modelyard.core.contract import MISSING_STRING
+from modelyard.core.contract import MISSING_STRING, is_unicode
 from modelyard.core.refusal import describe, integer_range, refusal, shorten
 from modelyard.core.table import Series
 
@@ -352,7 +352,7 @@ class Rule:
         try:
             "".join(texts).encode()
         except UnicodeEncodeError:
-            index = next(i for i, text in enumerate(texts) if not _is_unicode(text))
+            index = next(i for i, text in enumerate(texts) if not is_unicode(text))
             self.refuse(flat, index, expected="text of whole Unicode characters")
 
 
@@ -380,11 +380,3 @@ def _nulled(array: Array, missing: Mask | None) -> list[Any]:
     if missing is None or not missing.any():
         return values
     return [None if gone else value for value, gone in zip(values, missing.tolist(), strict=True)]
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

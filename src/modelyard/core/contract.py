@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -27,11 +28,35 @@ DType = Literal[
     "string",
     "timestamp",
 ]
+LONGEST_NAME = 200
+"""Characters that a column's name may have."""
+
 Unknown = Literal["reject", "model"]
 Task = Literal["classification", "regression", "other"]
 
+_BITS = 64
+
 MISSING_STRING = "\ue000missing"
 """What a model is fed where a string is missing; no input may hold this text itself."""
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8: half a surrogate pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _name_fault(name: str) -> str:
+    if not 1 <= len(name) <= LONGEST_NAME:
+        return f"a name has 1 to {LONGEST_NAME} characters"
+    return "" if is_unicode(name) else "a name is whole Unicode text"
+
+
+def _is_bound(bound: float) -> bool:
+    return math.isfinite(bound) if isinstance(bound, float) else bound.bit_length() <= _BITS
 
 
 class Column(
@@ -47,7 +72,7 @@ class Column(
         categories: The strings known at training; None where any string will do.
         unknown: What happens to a string outside ``categories``: ``reject`` it, or pass it on to
             be treated as the ``model`` was trained to treat it.
-        minimum: The least value that is let in, or None.
+        minimum: The least value that is let in, or None; of timestamps, microseconds since 1970.
         maximum: The greatest value that is let in, or None.
 
     Example:
@@ -65,14 +90,40 @@ class Column(
     maximum: int | float | None = None
 
     def __post_init__(self) -> None:
-        if self.categories is not None and self.dtype != "string":
-            raise ValueError(f"column {self.name!r}: only a string column has categories")
-        if self.dtype in ("bool", "string") and not (self.minimum is None and self.maximum is None):
-            raise ValueError(f"column {self.name!r}: a {self.dtype} column has no range")
+        fault = _name_fault(self.name) or self._shape_fault()
+        fault = fault or self._category_fault() or self._range_fault()
+        if fault:
+            raise ValueError(f"column {self.name[:LONGEST_NAME]!r}: {fault}")
+
+    def _shape_fault(self) -> str:
         if self.nullable and self.shape:
-            raise ValueError(f"column {self.name!r}: a tensor is never null as a whole")
+            return "a tensor is never null as a whole"
         if any(size is not None and size < 1 for size in self.shape):
-            raise ValueError(f"column {self.name!r}: a shape holds sizes of at least 1, or null")
+            return "a shape holds sizes of at least 1, or null"
+        return ""
+
+    def _category_fault(self) -> str:
+        if self.categories is None:
+            return ""
+        if self.dtype != "string" or self.shape:
+            return "only a column of single strings has categories"
+        if not self.categories or len(set(self.categories)) < len(self.categories):
+            return "categories are at least one, and each stands once"
+        if MISSING_STRING in self.categories or not all(map(is_unicode, self.categories)):
+            return "a category is whole Unicode text, and not the mark of a missing one"
+        return ""
+
+    def _range_fault(self) -> str:
+        bounds = [bound for bound in (self.minimum, self.maximum) if bound is not None]
+        if bounds and self.dtype in ("bool", "string"):
+            return f"a {self.dtype} column has no range"
+        if any(isinstance(bound, bool) or not _is_bound(bound) for bound in bounds):
+            return "a bound of a range is a finite number of at most 64 bits"
+        if self.dtype == "timestamp" and any(isinstance(bound, float) for bound in bounds):
+            return "a bound of a timestamp is a whole number of microseconds since 1970"
+        if len(bounds) > 1 and bounds[0] > bounds[1]:
+            return f"the minimum {bounds[0]} lies above the maximum {bounds[1]}"
+        return ""
 
     @property
     def is_integer(self) -> bool:
@@ -193,4 +244,4 @@ _NUMPY: dict[str, np.dtype[Any]] = {
 
 def numpy_dtype(dtype: DType) -> np.dtype[Any]:
     """The numpy dtype that a Table holds for a contract's dtype."""
-    return _NUMPY.get(dtype) or np.dtype(dtype)
+    return _NUMPY[dtype] if dtype in _NUMPY else np.dtype(dtype)

@@ -150,11 +150,16 @@ def decode(content: bytes) -> Manifest:
 def _check_model(manifest: Manifest) -> None:
     if manifest.model not in {file.path for file in manifest.files}:
         raise ValueError(f"the model file {manifest.model!r} is not among the files")
-    known = set(manifest.contract.names)
+    known = {column.name: column for column in manifest.contract.inputs}
+    names = [feed.name for feed in manifest.feeds]
+    if len(set(names)) < len(names):
+        raise ValueError("two feeds have one name")
     for feed in manifest.feeds:
-        unknown = set(feed.columns) - known
-        if unknown or not feed.columns:
+        if not set(feed.columns) <= set(known) or not feed.columns:
             raise ValueError(f"feed {feed.name!r} takes columns that the contract lacks")
+        tensors = any(known[name].shape for name in feed.columns)
+        if len(feed.columns) > 1 and (feed.squeeze or tensors):
+            raise ValueError(f"feed {feed.name!r} can take one column only")
 
 
 def _check_paths(paths: list[str]) -> None:

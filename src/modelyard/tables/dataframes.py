@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 import numpy as np
 
+from modelyard.core.contract import LONGEST_NAME
 from modelyard.core.refusal import shorten
 from modelyard.core.table import Series, Table
 from modelyard.errors import UsageError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from modelyard.core.contract import Column
     from modelyard.tables.restore import Way
 
-_LONGEST = 200
 _NAMES = {"pandas": "columns", "pyarrow": "column_names"}
 
 
@@ -69,10 +69,10 @@ def check_names(names: Iterable[Any]) -> None:
                 hint="name the columns, e.g. frame.columns = [f'x{i}' for i in range(n)],"
                 " and train the model with them",
             )
-        if not name or len(name) > _LONGEST:
+        if not name or len(name) > LONGEST_NAME:
             raise UsageError(
                 f"the column name {shorten(name)} has {len(name)} characters",
-                hint=f"use names of 1 to {_LONGEST} characters",
+                hint=f"use names of 1 to {LONGEST_NAME} characters",
             )
         if name in seen:
             raise UsageError(
