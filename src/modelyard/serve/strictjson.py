@@ -29,7 +29,7 @@ def decode(decoder: msgspec.json.Decoder[Value], body: bytes) -> Value:
     except msgspec.ValidationError as e:
         if "out of range" in str(e):
             raise RequestError(
-                "a number in the body is out of range", hint="write it as a number that a double holds"
+                "a number in the body is out of range", hint="a double must be able to hold it"
             ) from e
         raise RequestError(f"the body does not have the right shape: {e}") from e
     except msgspec.DecodeError as e:
