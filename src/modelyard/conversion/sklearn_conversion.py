@@ -19,18 +19,22 @@ if TYPE_CHECKING:
     from modelyard.core.table import Array
 
 
+_AT_ONCE = 8
+"""A multiple of how many doubles any processor computes at once."""
+
+
 class Classified(NamedTuple):
     """What a classifier answers.
 
     Args:
         classes: shape (classes,).
-        index: Tensor of int64 (rows,): the chosen one of ``classes``.
+        choice: Tensor of int64 (rows,): the place of the answer in ``classes``.
         probabilities: Tensor (rows, classes), or None where it has no ``predict_proba``.
         scores: Tensor that ``decision_function`` gives, always (rows, n), or None.
     """
 
     classes: Array
-    index: str
+    choice: str
     probabilities: str | None = None
     scores: str | None = None
 
@@ -162,9 +166,35 @@ class Conversion(Graph):
         """(rows, 1) -> (rows,)."""
         return self.op("Squeeze", tensor, self.integers([1]))
 
-    def total(self, tensor: str, *, keep: int = 1) -> str:
-        """The sum of each row."""
+    def count(self, tensor: str, *, keep: int = 1) -> str:
+        """The sum of each row of whole numbers, which is exact in any order."""
         return self.op("ReduceSum", tensor, self.integers([1]), keepdims=keep)
+
+    def total(self, tensor: str, width: int) -> str:
+        """The sum of each row, (rows, width) -> (rows, 1), added in one order.
+
+        onnxruntime adds up a row as its address in memory suits it, so that an answer would depend
+        on the rows beside it; a product with ones does not.
+        """
+        return self.op("MatMul", tensor, self.constant(np.ones((width, 1))))
+
+    def smooth(self, kind: str, tensor: str, width: int) -> str:
+        """An elementwise function of (rows, width) whose last bits do not depend on other rows.
+
+        onnxruntime computes several elements at a time by one formula and the last few of a tensor
+        by another, so rows are filled up until there are no last few.
+        """
+        more = -width % _AT_ONCE
+        if not more:
+            return self.op(kind, tensor)
+        wide = self.op("Pad", tensor, self.integers([0, 0, 0, more]), self.constant(1.0))
+        return self.op("Gather", self.op(kind, wide), self.integers(np.arange(width)), axis=1)
+
+    def softmax(self, scores: str, width: int) -> str:
+        """Softmax of each row of (rows, width)."""
+        top = self.op("ReduceMax", scores, self.integers([1]))
+        grown = self.smooth("Exp", self.op("Sub", scores, top), width)
+        return self.op("Div", grown, self.total(grown, width))
 
     def single(self, tensor: str) -> str:
         """Doubles rounded to float32, as doubles: what float32 arithmetic would start from."""

@@ -128,7 +128,7 @@ def _from_number(c: Conversion, x: str, lookup: _Lookup) -> str:
     ranks = c.integers(np.arange(1, len(keys) + 1).reshape(1, -1))
     place = c.op("Mul", c.op("Cast", hit, to=TensorProto.INT64), ranks)
     table = np.vstack([lookup.other, lookup.rows])
-    return c.op("Gather", c.constant(table), c.total(place, keep=0), axis=0)
+    return c.op("Gather", c.constant(table), c.count(place, keep=0), axis=0)
 
 
 def _one_hot(c: Conversion, model: Any, matrix: Matrix) -> Matrix:

@@ -98,7 +98,7 @@ def _mixture(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
         root = _root(model, place, width)
         y = c.linear(x, root, -(mean @ root))
         bias = np.log(weight) + np.linalg.slogdet(root)[1]
-        half = c.op("Mul", c.total(c.op("Mul", y, y)), c.constant(-0.5))
+        half = c.op("Mul", c.total(c.op("Mul", y, y), width), c.constant(-0.5))
         ranks.append(c.op("Add", half, c.constant(bias)))
     rank = c.op("Concat", *ranks, axis=1)
     return Predicted(c.op("ArgMax", rank, axis=1, keepdims=1), integer=True)
@@ -116,10 +116,11 @@ def _root(model: Any, place: int, width: int) -> Any:
 
 
 def _sampler(c: Conversion, model: Any, matrix: Matrix) -> Matrix:
-    angles = c.linear(c.dense(matrix), model.random_weights_, model.random_offset_)
     count = model.random_weights_.shape[1]
+    angles = c.linear(c.dense(matrix), model.random_weights_, model.random_offset_)
+    angles = c.smooth("Cos", angles, count)
     scale = c.constant(np.sqrt(2.0 / count))
-    return c.columns(c.op("Mul", c.op("Cos", angles), scale), count)
+    return c.columns(c.op("Mul", angles, scale), count)
 
 
 TRANSFORMS: dict[type, Callable[[Conversion, Any, Matrix], Matrix]] = {

@@ -39,7 +39,7 @@ class Number(NamedTuple):
     """One column of a tensor of doubles, shape (rows, width)."""
 
     tensor: str
-    index: int
+    place: int
     width: int
 
 

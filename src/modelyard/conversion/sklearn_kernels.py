@@ -27,15 +27,15 @@ def _kernel(c: Conversion, model: Any, gamma: float, x: str, points: Array) -> s
     if model.kernel == "linear":
         return products
     if model.kernel == "rbf":
-        sizes = c.total(c.op("Mul", x, x))
+        sizes = c.total(c.op("Mul", x, x), points.shape[1])
         twice = c.op("Mul", products, c.constant(-2.0))
         distance = c.op("Add", c.op("Add", twice, sizes), c.constant((points**2).sum(axis=1)))
-        return c.op("Exp", c.op("Mul", distance, c.constant(-float(gamma))))
+        return c.smooth("Exp", c.op("Mul", distance, c.constant(-float(gamma))), len(points))
     scaled = c.op("Add", c.op("Mul", products, c.constant(gamma)), c.constant(model.coef0))
     if model.kernel in ("poly", "polynomial"):
         return c.op("Pow", scaled, c.constant(float(model.degree)))
     if model.kernel == "sigmoid":
-        return c.op("Tanh", scaled)
+        return c.smooth("Tanh", scaled, len(points))
     raise refuse(f"there is no rule for the kernel {model.kernel!r}")
 
 
@@ -99,7 +99,7 @@ def _two_classes(c: Conversion, model: Any, raw: str) -> Classified:
         return Classified(np.asarray(model.classes_), index, None, turned)
     slope, offset = float(model.probA_[0]), float(model.probB_[0])
     fitted = c.op("Add", c.op("Mul", raw, c.constant(-slope)), c.constant(-offset))
-    first = c.op("Sigmoid", fitted)
+    first = c.smooth("Sigmoid", fitted, 1)
     least = 1e-7  # libsvm keeps probabilities this far from 0 and 1
     first = c.op("Min", c.op("Max", first, c.constant(least)), c.constant(1 - least))
     second = c.op("Sub", c.constant(1.0), first)
@@ -125,14 +125,14 @@ def _network(c: Conversion, model: Any, matrix: Matrix) -> str:
     for layer, (weights, bias) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
         x = c.linear(x, np.asarray(weights, np.float64), np.asarray(bias, np.float64))
         if layer < len(model.coefs_) - 1 and model.activation != "identity":
-            x = c.op(_ACTIVATIONS[model.activation], x)
+            x = c.smooth(_ACTIVATIONS[model.activation], x, weights.shape[1])
     return x
 
 
 def _network_regressor(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
     y = _network(c, model, matrix)
     if model.out_activation_ == "exp":
-        y = c.op("Exp", y)
+        y = c.smooth("Exp", y, int(model.n_outputs_))
     elif model.out_activation_ != "identity":
         raise refuse(f"there is no rule for the last activation {model.out_activation_!r}")
     return Predicted(y, None if model.n_outputs_ == 1 else int(model.n_outputs_))
@@ -142,11 +142,11 @@ def _network_classifier(c: Conversion, model: Any, matrix: Matrix) -> Classified
     classes = np.asarray(model.classes_)
     raw = _network(c, model, matrix)
     if model.out_activation_ == "softmax":
-        probabilities = c.op("Softmax", raw, axis=1)
+        probabilities = c.softmax(raw, len(classes))
         return Classified(classes, c.largest(probabilities), probabilities)
     if len(classes) != 2:  # noqa: PLR2004 - a pair
         raise refuse("there is no rule for a network with several labels at once")
-    probability = c.op("Sigmoid", raw)
+    probability = c.smooth("Sigmoid", raw, 1)
     return Classified(classes, c.above(probability, 0.5), c.both(probability))
 
 

@@ -36,7 +36,7 @@ def unlinked(c: Conversion, link: Any, raw: str) -> str:
     if isinstance(link, IdentityLink):
         return raw
     if isinstance(link, LogLink):
-        return c.op("Exp", raw)
+        return c.smooth("Exp", raw, 1)
     raise refuse(f"there is no rule for the link {type(link).__name__}")
 
 
@@ -66,23 +66,24 @@ def choose(c: Conversion, model: Any, raw: str, probabilities: str | None) -> Cl
 
 def normalised(c: Conversion, values: str, count: int) -> str:
     """Rows divided by their sums; a row of zeros becomes uniform."""
-    total = c.total(values)
+    total = c.total(values, count)
     zero = c.op("Equal", total, c.constant(0.0))
     safe = c.op("Where", zero, c.constant(1.0), total)
     return c.op("Where", zero, c.constant(1.0 / count), c.op("Div", values, safe))
 
 
 def _one_against_rest(c: Conversion, model: Any, raw: str) -> str:
-    probability = c.op("Sigmoid", raw)
-    if len(model.classes_) == 2:  # noqa: PLR2004 - a pair
+    count = len(model.classes_)
+    probability = c.smooth("Sigmoid", raw, 1 if count == 2 else count)  # noqa: PLR2004 - a pair
+    if count == 2:  # noqa: PLR2004 - a pair
         return c.both(probability)
     return normalised(c, probability, len(model.classes_))
 
 
 def _softmax(c: Conversion, model: Any, raw: str) -> str:
     if len(model.classes_) == 2:  # noqa: PLR2004 - a pair
-        return c.both(c.op("Sigmoid", raw))
-    return c.op("Softmax", raw, axis=1)
+        return c.both(c.smooth("Sigmoid", raw, 1))
+    return c.softmax(raw, len(model.classes_))
 
 
 def _without_probabilities(c: Conversion, model: Any, matrix: Matrix) -> Classified:
@@ -115,18 +116,18 @@ def _stochastic(c: Conversion, model: Any, matrix: Matrix) -> Classified:
 
 
 def _bayes(c: Conversion, model: Any, likelihood: str) -> Classified:
-    top = c.op("ReduceMax", likelihood, c.integers([1]))
-    shifted = c.op("Sub", likelihood, top)
-    total = c.op("Log", c.total(c.op("Exp", shifted)))
-    probabilities = c.op("Exp", c.op("Sub", shifted, total))
+    probabilities = c.softmax(likelihood, len(model.classes_))
     return Classified(np.asarray(model.classes_), c.largest(likelihood), probabilities)
 
 
 def _gaussian(c: Conversion, model: Any, matrix: Matrix) -> Classified:
-    x = c.op("Unsqueeze", c.dense(matrix), c.integers([1]))
-    distance = c.op("Sub", x, c.constant(model.theta_))
-    squares = c.op("Div", c.op("Mul", distance, distance), c.constant(model.var_))
-    total = c.op("ReduceSum", squares, c.integers([2]), keepdims=0)
+    x = c.dense(matrix)
+    totals = []
+    for mean, variance in zip(model.theta_, model.var_, strict=True):
+        distance = c.op("Sub", x, c.constant(mean))
+        squares = c.op("Div", c.op("Mul", distance, distance), c.constant(variance))
+        totals.append(c.total(squares, len(mean)))
+    total = c.op("Concat", *totals, axis=1)
     with np.errstate(divide="ignore"):
         prior = np.log(model.class_prior_) - 0.5 * np.log(2.0 * np.pi * model.var_).sum(axis=1)
     half = c.op("Mul", total, c.constant(-0.5))
@@ -162,7 +163,7 @@ def _quadratic(c: Conversion, model: Any, matrix: Matrix) -> Classified:
         scaling = np.asarray(model.scalings_[place])
         turned = model.rotations_[place] * scaling**-0.5
         y = c.linear(c.op("Sub", x, c.constant(model.means_[place])), turned, 0.0)
-        norm = c.total(c.op("Mul", y, y))
+        norm = c.total(c.op("Mul", y, y), len(scaling))
         half = c.op("Mul", c.op("Add", norm, c.constant(np.log(scaling).sum())), c.constant(-0.5))
         columns.append(c.op("Add", half, c.constant(np.log(prior))))
     return _bayes(c, model, c.op("Concat", *columns, axis=1))

@@ -37,7 +37,7 @@ def _votes(c: Conversion, answers: list[Classified], weights: Array | None, coun
     numbers = c.integers(np.arange(count))
     total = ""
     for place, answer in enumerate(answers):
-        chosen = c.op("Unsqueeze", answer.index, c.integers([1]))
+        chosen = c.op("Unsqueeze", answer.choice, c.integers([1]))
         vote = c.double(c.op("Equal", chosen, numbers))
         if weights is not None:
             vote = c.op("Mul", vote, c.constant(weights[place]))
@@ -152,7 +152,7 @@ def _calibrator(c: Conversion, model: Any, score: str) -> str:
     if isinstance(model, IsotonicRegression):
         return _isotonic(c, model, score)
     line = c.op("Add", c.op("Mul", score, c.constant(-model.a_)), c.constant(-model.b_))
-    return c.op("Sigmoid", line)
+    return c.smooth("Sigmoid", line, 1)
 
 
 def _isotonic(c: Conversion, model: Any, x: str) -> str:
@@ -174,7 +174,7 @@ def _transformed(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
     back, y = model.transformer_, answer.tensor
     if isinstance(back, FunctionTransformer):
         if back.inverse_func is not None:
-            y = apply_function(c, back.inverse_func, y)
+            y = apply_function(c, back.inverse_func, y, answer.width or 1)
     elif type(back) is StandardScaler:
         if back.with_std:
             y = c.op("Mul", y, c.constant(back.scale_))
@@ -215,9 +215,9 @@ def _thresholded(c: Conversion, model: Any, matrix: Matrix) -> Classified:
     if by_score:
         if answer.scores is None:
             raise refuse("no rule gives the scores that the threshold is for")
-        return answer._replace(index=c.above(answer.scores, float(threshold), strict=False))
+        return answer._replace(choice=c.above(answer.scores, float(threshold), strict=False))
     second = c.op("Gather", _probabilities(answer), c.integers([1]), axis=1)
-    return answer._replace(index=c.above(second, float(threshold), strict=False))
+    return answer._replace(choice=c.above(second, float(threshold), strict=False))
 
 
 def _one_vs_rest(c: Conversion, model: Any, matrix: Matrix) -> Classified:

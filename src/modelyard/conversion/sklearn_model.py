@@ -122,7 +122,7 @@ def _classifier_outputs(
     c: Conversion, answer: Classified
 ) -> dict[str, tuple[str, str, tuple[int, ...]]]:
     classes, dtype = label_type(answer.classes)
-    label = c.op("Gather", c.constant(classes, classes.dtype), answer.index, axis=0)
+    label = c.op("Gather", c.constant(classes, classes.dtype), answer.choice, axis=0)
     outputs: dict[str, tuple[str, str, tuple[int, ...]]] = {"label": (label, dtype, ())}
     if answer.probabilities is not None:
         outputs["probabilities"] = (answer.probabilities, "float64", (len(classes),))

@@ -62,14 +62,13 @@ def _robust(c: Conversion, model: Any, matrix: Matrix) -> Matrix:
 
 def _normalizer(c: Conversion, model: Any, matrix: Matrix) -> Matrix:
     x = c.dense(matrix)
-    axes = c.integers([1])
     size = c.op("Abs", x)
     if model.norm == "l1":
-        norm = c.op("ReduceSum", size, axes)
+        norm = c.total(size, len(matrix))
     elif model.norm == "l2":
-        norm = c.op("Sqrt", c.op("ReduceSum", c.op("Mul", x, x), axes))
+        norm = c.op("Sqrt", c.total(c.op("Mul", x, x), len(matrix)))
     else:
-        norm = c.op("ReduceMax", size, axes)
+        norm = c.op("ReduceMax", size, c.integers([1]))
     zero = c.op("Equal", norm, c.constant(0.0))
     norm = c.op("Where", zero, c.constant(1.0), norm)
     return c.columns(c.op("Div", x, norm), len(matrix))
@@ -108,7 +107,7 @@ def _bins(c: Conversion, model: Any, matrix: Matrix) -> Matrix:
         inner = np.asarray(edges[1:-1], np.float64)
         column = _column(c, x, index)
         reached = c.op("GreaterOrEqual", column, c.constant(inner.reshape(1, -1)))
-        codes.append(c.total(c.double(reached)) if len(inner) else None)
+        codes.append(c.count(c.double(reached)) if len(inner) else None)
     if model.encode == "ordinal":
         zero = c.op("Mul", _column(c, x, 0), c.constant(0.0))
         return tuple(
@@ -136,7 +135,7 @@ def _power(c: Conversion, model: Any, matrix: Matrix) -> Matrix:
 
 def _box_cox(c: Conversion, x: str, lambdas: Array) -> str:
     safe = np.where(lambdas == 0, 1.0, lambdas)
-    log = c.op("Log", x)
+    log = c.smooth("Log", x, len(lambdas))
     # expm1(l * log(x)) / l, as scipy computes it; ONNX has no expm1.
     raised = c.op("Sub", c.op("Pow", x, c.constant(safe)), c.constant(1.0))
     raised = c.op("Div", raised, c.constant(safe))
@@ -199,46 +198,43 @@ def _selection(c: Conversion, model: Any, matrix: Matrix) -> Matrix:
     return tuple(column for column, kept in zip(matrix, model.get_support(), strict=True) if kept)
 
 
-_UFUNCS: dict[Any, str] = {
-    np.exp: "Exp",
-    np.log: "Log",
+_EXACT: dict[Any, str] = {
     np.sqrt: "Sqrt",
     np.abs: "Abs",
-    np.absolute: "Abs",
     np.negative: "Neg",
     np.floor: "Floor",
     np.ceil: "Ceil",
+    np.sign: "Sign",
+    np.reciprocal: "Reciprocal",
+}
+_SMOOTH: dict[Any, str] = {
+    np.exp: "Exp",
+    np.log: "Log",
     np.tanh: "Tanh",
     np.sin: "Sin",
     np.cos: "Cos",
-    np.sign: "Sign",
 }
+_LOGARITHMS: dict[Any, float] = {np.log2: np.log(2.0), np.log10: np.log(10.0)}
 
 
-def apply_function(c: Conversion, function: Any, x: str) -> str:
-    """Apply a numpy function that ONNX has too, to each number."""
+def apply_function(c: Conversion, function: Any, x: str, width: int) -> str:
+    """Apply a numpy function that ONNX has too to each number of (rows, width)."""
     one = c.constant(1.0)
+    if function in _EXACT:
+        return c.op(_EXACT[function], x)
+    if function in _SMOOTH:
+        return c.smooth(_SMOOTH[function], x, width)
+    if function in _LOGARITHMS:
+        return c.op("Div", c.smooth("Log", x, width), c.constant(_LOGARITHMS[function]))
     if function is np.log1p:
-        return c.op("Log", c.op("Add", x, one))
+        return c.smooth("Log", c.op("Add", x, one), width)
     if function is np.expm1:
-        return c.op("Sub", c.op("Exp", x), one)
+        return c.op("Sub", c.smooth("Exp", x, width), one)
     if function is np.square:
         return c.op("Mul", x, x)
-    if function is np.cbrt:
-        raised = c.op("Pow", c.op("Abs", x), c.constant(1.0 / 3.0))
-        return c.op("Mul", c.op("Sign", x), raised)
-    if function is np.log2:
-        return c.op("Div", c.op("Log", x), c.constant(np.log(2.0)))
-    if function is np.log10:
-        return c.op("Div", c.op("Log", x), c.constant(np.log(10.0)))
     if function is np.sinh:
-        grown, shrunk = c.op("Exp", x), c.op("Exp", c.op("Neg", x))
+        grown, shrunk = c.smooth("Exp", x, width), c.smooth("Exp", c.op("Neg", x), width)
         return c.op("Mul", c.op("Sub", grown, shrunk), c.constant(0.5))
-    if function is np.reciprocal:
-        return c.op("Div", one, x)
-    for known, kind in _UFUNCS.items():
-        if function is known:
-            return c.op(kind, x)
     raise refuse(f"there is no ONNX form of the function {getattr(function, '__name__', function)}")
 
 
@@ -247,7 +243,7 @@ def _function(c: Conversion, model: Any, matrix: Matrix) -> Matrix:
         return matrix
     if model.kw_args:
         raise refuse("there is no ONNX form of a FunctionTransformer with kw_args")
-    return c.columns(apply_function(c, model.func, c.dense(matrix)), len(matrix))
+    return c.columns(apply_function(c, model.func, c.dense(matrix), len(matrix)), len(matrix))
 
 
 def _quantile(c: Conversion, model: Any, matrix: Matrix) -> Matrix:
@@ -274,7 +270,7 @@ def interpolate(c: Conversion, x: str, knots: Array, values: Array) -> str:
     """``numpy.interp`` of a column (rows, 1)."""
     reached = c.op("GreaterOrEqual", x, c.constant(knots.reshape(1, -1)))
     # The last knot that is reached; numpy goes by the same one where knots are equal.
-    place = c.op("Sub", c.total(c.op("Cast", reached, to=TensorProto.INT64)), c.integers(1))
+    place = c.op("Sub", c.count(c.op("Cast", reached, to=TensorProto.INT64)), c.integers(1))
     last = len(knots) - 1
     step = np.diff(knots)
     slope = np.append(np.divide(np.diff(values), step, where=step > 0, out=np.zeros(last)), 0.0)

@@ -109,10 +109,10 @@ def _boosted_classifier(c: Conversion, model: Any, matrix: Matrix) -> Classified
     raw = _boosted(c, model, matrix)
     classes = _classes(model)
     if len(classes) > 2:  # noqa: PLR2004 - more than a pair
-        return Classified(classes, c.largest(raw), c.op("Softmax", raw, axis=1), raw)
+        return Classified(classes, c.largest(raw), c.softmax(raw, len(classes)), raw)
     doubled = c.op("Mul", raw, c.constant(2.0)) if model.loss == "exponential" else raw
     return Classified(
-        classes, c.above(raw, 0.0, strict=False), c.both(c.op("Sigmoid", doubled)), raw
+        classes, c.above(raw, 0.0, strict=False), c.both(c.smooth("Sigmoid", doubled, 1)), raw
     )
 
 
@@ -173,8 +173,8 @@ def _histogram_classifier(c: Conversion, model: Any, matrix: Matrix) -> Classifi
     raw = _histogram(c, model, matrix)
     classes = _classes(model)
     if len(classes) > 2:  # noqa: PLR2004 - more than a pair
-        return Classified(classes, c.largest(raw), c.op("Softmax", raw, axis=1), raw)
-    return Classified(classes, c.above(raw, 0.0), c.both(c.op("Sigmoid", raw)), raw)
+        return Classified(classes, c.largest(raw), c.softmax(raw, len(classes)), raw)
+    return Classified(classes, c.above(raw, 0.0), c.both(c.smooth("Sigmoid", raw, 1)), raw)
 
 
 def _histogram_regressor(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
@@ -195,10 +195,10 @@ def _adaptive_classifier(c: Conversion, model: Any, matrix: Matrix) -> Classifie
     raw = emit(c, join(trees, divisor=model.estimator_weights_.sum()), c.single(c.dense(matrix)))
     if count > 2:  # noqa: PLR2004 - more than a pair
         scaled = c.op("Div", raw, c.constant(count - 1.0))
-        return Classified(classes, c.largest(raw), c.op("Softmax", scaled, axis=1), raw)
-    score = c.total(c.op("Mul", raw, c.constant([-1.0, 1.0])))
+        return Classified(classes, c.largest(raw), c.softmax(scaled, count), raw)
+    score = c.total(c.op("Mul", raw, c.constant([-1.0, 1.0])), count)
     pair = c.op("Mul", score, c.constant([-0.5, 0.5]))
-    return Classified(classes, c.above(score, 0.0), c.op("Softmax", pair, axis=1), score)
+    return Classified(classes, c.above(score, 0.0), c.softmax(pair, count), score)
 
 
 def _adaptive_regressor(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
