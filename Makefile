@@ -36,6 +36,13 @@ format: $(READY)  ## format and mend what a machine can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: $(READY)  ## measure the headline figures, each against its floor or peer
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/one_row.py
+
+docs: $(READY)  ## write docs/reference anew from the code
+	$(BIN)/python docs/generate.py
+
 lock: $(READY)  ## write the exact environment for CI anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras --group dev pyproject.toml -o requirements/dev.txt
 

@@ -1,0 +1,175 @@
+"""``check``: the gates of a project judge a bundle."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from modelyard.app.subject import make_subject
+from modelyard.app.training import call_or_read
+from modelyard.app.yard import Yard, actor, open_yard
+from modelyard.core.enforce import enforce
+from modelyard.errors import ConfigError, ContractError, NotFoundError, UsageError
+from modelyard.gates.base import Evidence, Labelled
+from modelyard.gates.making import make_gates
+from modelyard.tables.digest import content_digest
+from modelyard.tables.split import as_array, read_columns
+
+if TYPE_CHECKING:
+    from modelyard.bundle.opened import Bundle
+    from modelyard.core.contract import Contract
+    from modelyard.core.table import Table
+    from modelyard.core.verdict import Verdict
+
+
+class Holdout(NamedTuple):
+    """Held-out rows for the gates.
+
+    Args:
+        rows: A frame or a file; its columns beyond the contract's inputs are for slices.
+        label: The name of its column that holds the true answers.
+        weight: The name of its column that holds weights, or "".
+    """
+
+    rows: Any
+    label: str
+    weight: str = ""
+
+
+class CheckOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check may be told.
+
+    Args:
+        gates: gate -> thresholds; None takes those of ``modelyard.toml``.
+        champion: The reference to compare with; None takes ``<name>@champion`` if there is one.
+        record: Whether the verdicts go into the registry as evidence.
+        progress: Called with a short sentence before each gate.
+    """
+
+    gates: dict[str, dict[str, Any]] | None = None
+    champion: str | None = None
+    record: bool = True
+    progress: Callable[[str], None] = lambda _: None
+
+
+def check(
+    reference: str | Path | Bundle,
+    holdout: Holdout | None = None,
+    options: CheckOptions | None = None,
+    *,
+    yard: Yard | None = None,
+) -> list[Verdict]:
+    """Let the gates judge a bundle, and keep their verdicts as evidence.
+
+    Args:
+        reference: A bundle, its folder, or ``name:version``.
+        holdout: Rows that the model never saw, with labels; None takes those that
+            ``modelyard.toml`` names, if any.
+        options: Other gates, another champion, no record.
+        yard: The project; by default the one of the current folder.
+
+    Returns:
+        One verdict a gate.  Gates that need labels and have none answer inconclusive.
+
+    Raises:
+        ConfigError: if a threshold is wrong.
+        UsageError: if the held-out rows lack what they should have.
+    """
+    options = options or CheckOptions()
+    yard = yard or open_yard()
+    gates = make_gates(yard.location.settings.gates if options.gates is None else options.gates)
+    bundle = yard.open(reference)
+    champion = _champion(yard, bundle, options.champion)
+    with tempfile.TemporaryDirectory(prefix="modelyard-") as scratch:
+        options.progress("loading bundles and held-out rows")
+        evidence = _evidence(bundle, champion, holdout or configured_holdout(yard), Path(scratch))
+        verdicts = []
+        for name, gate in gates.items():
+            options.progress(name)
+            verdicts.append(msgspec.structs.replace(gate.judge(evidence), gate=name))
+    if options.record:
+        yard.registry.add_verdicts(bundle.digest, verdicts, actor=actor())
+    return verdicts
+
+
+def configured_holdout(yard: Yard) -> Holdout | None:
+    """The held-out rows that ``modelyard.toml`` names, or None.
+
+    Raises:
+        ConfigError: if it names them but not their label.
+        UsageError: if they cannot be read.
+    """
+    data = yard.location.settings.data
+    if not data.holdout:
+        return None
+    if not data.label:
+        raise ConfigError(
+            "[data] names held-out rows but not their label", key="data.label", hint="add label"
+        )
+    rows = call_or_read(yard.location, data.holdout, key="data.holdout")
+    return Holdout(rows, data.label, data.weight)
+
+
+def _champion(yard: Yard, candidate: Bundle, reference: str | None) -> Bundle | None:
+    """The bundle to compare with; None if there is none yet, or the candidate is it."""
+    try:
+        found = yard.open(reference or f"{candidate.manifest.name}@champion")
+    except NotFoundError:
+        if reference:
+            raise
+        return None
+    return None if found.digest == candidate.digest else found
+
+
+def _evidence(
+    candidate: Bundle, champion: Bundle | None, holdout: Holdout | None, scratch: Path
+) -> Evidence:
+    rows = None
+    labelled = None
+    if holdout is not None:
+        labelled = _labelled(holdout, candidate.manifest.contract)
+        if champion is not None:
+            rows = _champion_rows(holdout, champion.manifest.contract)
+    return Evidence(
+        candidate=make_subject(candidate, scratch / "candidate"),
+        labelled=labelled,
+        champion=None if champion is None else make_subject(champion, scratch / "champion"),
+        champion_rows=rows,
+    )
+
+
+def _labelled(holdout: Holdout, contract: Contract) -> Labelled:
+    columns = read_columns(holdout.rows)
+    for what, name in (("label", holdout.label), ("weight", holdout.weight)):
+        if name and name not in columns:
+            raise UsageError(
+                f"the held-out rows have no {what} column {name!r}",
+                hint="their columns are: " + ", ".join(columns),
+            )
+    labels = as_array(columns.pop(holdout.label))
+    weights = as_array(columns.pop(holdout.weight)) if holdout.weight else None
+    rows = enforce(
+        contract, {name: columns.pop(name) for name in contract.names if name in columns}
+    )
+    return Labelled(
+        rows=rows,
+        labels=labels,
+        extra={name: as_array(column) for name, column in columns.items()},
+        weights=weights,
+        digest=content_digest(rows),
+    )
+
+
+def _champion_rows(holdout: Holdout, contract: Contract) -> Table | None:
+    columns = read_columns(holdout.rows)
+    try:
+        return enforce(
+            contract, {name: columns[name] for name in contract.names if name in columns}
+        )
+    except ContractError:
+        # The champion was made for other inputs; the gate says that it cannot compare.
+        return None

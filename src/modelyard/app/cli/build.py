@@ -1,0 +1,94 @@
+"""The verb ``build``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from modelyard.app.building import BuildOptions
+from modelyard.app.building import build as build_bundle
+from modelyard.app.cli.options import Json
+from modelyard.app.cli.output import Output
+from modelyard.app.settings import find_settings
+from modelyard.app.training import read_sample, train
+from modelyard.errors import UsageError
+
+
+def build(
+    model: Annotated[
+        Path | None,
+        typer.Argument(help="A model file: .onnx, .ubj, .json or .txt; without it, train.py's."),
+    ] = None,
+    sample: Annotated[
+        Path | None, typer.Option(help="Rows of its inputs: .parquet, .csv or .json.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="The model's name; default: that of the project.")] = "",
+    label: Annotated[str, typer.Option(help="The sample's column of true answers.")] = "",
+    directory: Annotated[
+        Path | None, typer.Option("--directory", "-o", help="The folder to become the bundle.")
+    ] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Make a bundle of a trained model.
+
+    Without a model file it runs the function that `modelyard.toml` names under `[model] train`.
+    The model is exported, packed, and proved to answer as the original does.
+
+    Examples:
+
+        modelyard build
+
+        modelyard build model.onnx --sample rows.parquet --name fraud
+    """
+    output = Output(json=json)
+    location = find_settings()
+    settings = location.settings
+    if model is None:
+        output.progress(f"training by {settings.model.train}")
+        trained = train(location)
+    elif sample is None:
+        raise UsageError("a model file needs a sample of its inputs", hint="add --sample rows.csv")
+    else:
+        trained = read_sample(model, sample, label)
+    name = name or settings.project.name
+    if not name:
+        raise UsageError("the model has no name", hint="add --name, or [project] name")
+    bundle = build_bundle(
+        trained.model,
+        trained.sample,
+        name=name,
+        labels=trained.labels,
+        directory=directory,
+        options=BuildOptions(
+            contract=settings.contract,
+            lineage=trained.lineage,
+            lock=location.path(settings.model.lock) if settings.model.lock else None,
+            progress=output.progress,
+        ),
+    )
+    manifest = bundle.manifest
+    output.say(f"[bold]{manifest.name}[/] {bundle.digest}")
+    output.say(f"runs on {manifest.runtime}: {escape(manifest.why)}")
+    output.table(
+        ("metric", "value", "interval", "rows"),
+        [(m.name, f"{m.value:.4g}", _interval(m.low, m.high), m.rows) for m in manifest.metrics],
+    )
+    output.say(escape(f"bundle: {bundle.directory}\nnext: modelyard check {bundle.directory}"))
+    output.result(
+        {
+            "name": manifest.name,
+            "digest": bundle.digest,
+            "path": str(bundle.directory),
+            "runtime": manifest.runtime,
+            "why": manifest.why,
+            "metrics": manifest.metrics,
+        }
+    )
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.4g} to {high:.4g}"

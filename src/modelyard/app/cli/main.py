@@ -1,0 +1,148 @@
+"""``modelyard``: finds the verb, runs it, and turns errors into sentences and exit codes.
+
+Exit codes: 0 done; 1 a gate failed, or a check found something; 2 wrong usage or another error.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from modelyard import __version__
+from modelyard.app.cli.output import print_error
+from modelyard.errors import GateFailedError, IntegrityError, MissingExtraError, ModelyardError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VERBS = {
+    "init": "Start a project that runs: training, gates, settings.",
+    "build": "Make a bundle of a trained model.",
+    "check": "Let the gates judge a bundle.",
+    "register": "Give a bundle a name and a version.",
+    "promote": "Let a version run in an environment.",
+    "rollback": "Go back to the version before.",
+    "models": "List models and versions.",
+    "show": "Show all there is to know of a version.",
+    "diff": "Compare two versions.",
+    "serve": "Answer predictions over HTTP.",
+    "predict": "Answer the rows of a file.",
+    "verify": "Prove that every byte of a bundle is as its digest says.",
+    "doctor": "Look for what is wrong with this machine or project.",
+}
+"""Verb -> the first sentence of its docstring, so that help imports no verb."""
+
+_EXTRAS = {
+    "sqlalchemy": "registry",
+    "alembic": "registry",
+    "granian": "serve",
+    "uvloop": "serve",
+    "cyclonedx": "build",
+    "onnx": "build",
+    "sklearn": "gates",
+    "psycopg": "postgresql",
+}
+
+
+class Verbs(TyperGroup):
+    """The verbs, each imported when it is run and not before."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # the group's signature
+        """Verbs in the order of a model's life."""
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # the same
+        """Stand for a verb in help."""
+        sentence = VERBS.get(cmd_name)
+        return None if sentence is None else TyperCommand(cmd_name, help=sentence)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Import the verb that is run."""
+        name, stand_in, rest = super().resolve_command(ctx, args)
+        return name, stand_in and load_verb(str(stand_in.name)), rest
+
+
+def load_verb(name: str) -> Any:
+    """Import one verb and make it a command.
+
+    Raises:
+        MissingExtraError: if it needs a library that is not installed.
+    """
+    try:
+        module = importlib.import_module(f"modelyard.app.cli.{name}")
+    except ModuleNotFoundError as e:
+        library = (e.name or "").partition(".")[0]
+        if library not in _EXTRAS:
+            raise
+        raise MissingExtraError(library, extra=_EXTRAS[library]) from e
+    app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+    app.command(name)(getattr(module, name))
+    return get_command(app)
+
+
+app = typer.Typer(
+    cls=Verbs, add_completion=False, no_args_is_help=True, rich_markup_mode="markdown"
+)
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001  # typer calls it so
+    if value:
+        typer.echo(f"modelyard {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _modelyard(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Take a trained model to production, and keep it right there.
+
+    A model becomes a bundle, gates judge it, the registry names it, and the server answers with
+    it: `init`, `build`, `check`, `register`, `promote`, `serve`.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and leave with its exit code.
+
+    Args:
+        arguments: The words after ``modelyard``; those of the process if None.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(run(words))
+
+
+def run(words: list[str]) -> int:
+    """Run the command.
+
+    Returns:
+        The exit code.
+    """
+    json = "--json" in words
+    try:
+        app(args=words, prog_name="modelyard", standalone_mode=True)
+    except ModelyardError as e:
+        print_error(e, json=json)
+        return 1 if isinstance(e, (GateFailedError, IntegrityError)) else 2
+    except BrokenPipeError:
+        # The reader of our output has gone; what remains to be flushed has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as e:
+        if os.environ.get("MODELYARD_DEBUG"):
+            raise
+        hint = "this is a fault of Modelyard; MODELYARD_DEBUG=1 shows where it happened"
+        print_error(ModelyardError(f"{type(e).__name__}: {e}", hint=hint), json=json)
+        return 2
+    except SystemExit as e:
+        return e.code if isinstance(e.code, int) else 2
+    return 0

@@ -1,0 +1,66 @@
+"""How the command speaks: tables for people, JSON for programs, errors on stderr."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from modelyard.errors import ModelyardError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_MARKS = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "inconclusive": "[yellow]unclear[/]"}
+
+
+class Output:
+    """Where a verb writes its answer.
+
+    Args:
+        json: Whether the answer is one JSON document on stdout, with nothing beside it.
+    """
+
+    def __init__(self, *, json: bool) -> None:
+        self.json = json
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._errors = Console(highlight=False, soft_wrap=True, stderr=True)
+
+    def progress(self, step: str) -> None:
+        """Tell a person which step of long work has begun."""
+        if not self.json:
+            self._errors.print(f"[dim]... {escape(step)}[/]")
+
+    def say(self, text: str) -> None:
+        """Write one sentence for a person; programs do not get it."""
+        if not self.json:
+            self._console.print(text)
+
+    def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Write a table for a person; programs do not get it."""
+        if self.json:
+            return
+        table = Table(*head, box=None, pad_edge=False, header_style="bold")
+        for row in rows:
+            table.add_row(*(_MARKS.get(str(cell), escape(str(cell))) for cell in row))
+        self._console.print(table)
+
+    def result(self, value: Any) -> None:
+        """Write the answer for a program; people have had theirs."""
+        if self.json:
+            sys.stdout.write(msgspec.json.encode(value, order="sorted").decode() + "\n")
+
+
+def print_error(error: ModelyardError, *, json: bool) -> None:
+    """Write an error: JSON on stdout for programs, two lines on stderr for people."""
+    if json:
+        fault = {"code": error.code, "message": error.message, "hint": error.hint}
+        sys.stdout.write(msgspec.json.encode({"error": fault}).decode() + "\n")
+        return
+    sys.stderr.write(f"error: {error.message}\n")
+    if error.hint:
+        sys.stderr.write(f"  hint: {error.hint}\n")

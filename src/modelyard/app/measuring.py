@@ -1,0 +1,56 @@
+"""The metrics that a bundle records of itself: the usual ones of its task, with intervals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modelyard.core.manifest import Metric
+from modelyard.errors import UsageError
+from modelyard.gates.base import Evidence, Labelled
+from modelyard.gates.making import make_gate
+
+if TYPE_CHECKING:
+    from modelyard.core.table import Table
+    from modelyard.gates.base import Subject
+
+_USUAL = {
+    "classification": ("accuracy", "roc_auc", "log_loss"),
+    "regression": ("mae", "rmse", "wape"),
+    "other": (),
+}
+_NO_BOUND = {"minimum": float("-inf"), "resamples": 500}
+
+
+def measure(subject: Subject, rows: Table, labels: Any, digest: str) -> tuple[Metric, ...]:
+    """Measure the usual metrics of a model's task on its sample.
+
+    Args:
+        subject: The bundle.
+        rows: The sample.
+        labels: Its true answers, shape (rows,), or None: then there are no metrics.
+        digest: The digest of the sample.
+
+    Returns:
+        One metric each, as far as the labels define it (ROC AUC needs two classes).
+
+    Raises:
+        UsageError: if there are not as many labels as rows.
+    """
+    if labels is None:
+        return ()
+    truth = np.asarray(labels)
+    if truth.shape != (rows.rows,):
+        raise UsageError(
+            f"labels of shape {truth.shape} do not belong to {rows.rows} rows",
+            hint="give one label a row",
+        )
+    evidence = Evidence(subject, Labelled(rows, truth, {}, digest=digest))
+    measured = []
+    for name in _USUAL[subject.manifest.contract.task]:
+        verdict = make_gate("metric", {"metric": name, **_NO_BOUND}).judge(evidence)
+        if verdict.passed:
+            figures = {key: verdict.evidence[key] for key in ("value", "low", "high", "rows")}
+            measured.append(Metric(name=name, data="sample", **figures))
+    return tuple(measured)

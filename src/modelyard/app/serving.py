@@ -1,0 +1,96 @@
+"""``serve``: which models a server serves, from what a person asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelyard.app.yard import Yard, is_path, open_path, open_yard
+from modelyard.core.reference import Reference
+from modelyard.core.route import make_route
+from modelyard.errors import UsageError
+from modelyard.serve.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MEGABYTE = 2**20
+
+
+def serve_settings(
+    references: Sequence[str | Path] = (),
+    *,
+    route_file: Path | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    public: bool = False,
+    yard: Yard | None = None,
+) -> ServeSettings:
+    """Turn what a person asked for into the settings of a server.
+
+    Args:
+        references: Models to serve; ``fraud@champion`` follows the alias.  Without any, and
+            without a route file, every model of the registry that has a champion.
+        route_file: A .toml or .json file that says what to serve, followed as it changes.
+        host: Where to listen; None takes ``[serve] host``.
+        port: 0 takes a free port; None takes ``[serve] port``.
+        public: Says that whoever reaches a host that is not loopback may ask.
+        yard: The project; by default the one of the current folder.
+
+    Raises:
+        UsageError: if there is nothing to serve, or two models have one name.
+    """
+    yard = yard or open_yard()
+    chosen = yard.location.settings.serve
+    route = None
+    if route_file is None:
+        route = make_route(_models(yard, references or champions(yard)))
+    elif references:
+        raise UsageError("give models or a route file, not both")
+    return ServeSettings(
+        route=route,
+        route_file="" if route_file is None else str(route_file.absolute()),
+        root=str(Path.cwd()),
+        registry=yard.location.registry_url,
+        store=yard.location.store,
+        host=chosen.host if host is None else host,
+        port=chosen.port if port is None else port,
+        max_body=int(chosen.maximum_body_mb * _MEGABYTE),
+        allow_public_without_authentication=public,
+    )
+
+
+def champions(yard: Yard) -> list[str]:
+    """A reference to the champion of every model that has one.
+
+    Raises:
+        UsageError: if none has.
+    """
+    registry = yard.registry
+    found = [
+        f"{name}@champion" for name in registry.names() if "champion" in registry.aliases(name)
+    ]
+    if not found:
+        raise UsageError(
+            "there is no champion to serve",
+            hint="modelyard promote NAME:VERSION, or name what to serve: modelyard serve fraud:1",
+        )
+    return found
+
+
+def _models(yard: Yard, references: Sequence[str | Path]) -> dict[str, str]:
+    models: dict[str, str] = {}
+    for reference in map(str, references):
+        if is_path(reference):
+            name = open_path(reference).manifest.name
+            target = str(Path(reference).absolute())
+        else:
+            name, target = Reference.parse(reference).name, reference
+            yard.registry.resolve(reference)
+        if name in models:
+            raise UsageError(
+                f"two models are called {name!r}",
+                hint="serve them under two names in a route file: modelyard serve --route FILE",
+            )
+        models[name] = target
+    return models

@@ -1,0 +1,163 @@
+"""The verbs that move versions: register, promote, roll back, and look at them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from modelyard.app.yard import Yard, actor, open_yard
+from modelyard.bundle.verify import verify as verify_bytes
+from modelyard.core.difference import Change, difference
+from modelyard.core.manifest import Manifest
+from modelyard.core.verdict import Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from modelyard.bundle.opened import Bundle
+    from modelyard.registry.version import Version
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the list of models."""
+
+    name: str
+    version: int
+    digest: str
+    registered: str
+    aliases: tuple[str, ...]
+    environments: tuple[str, ...]
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """All there is to know of one version or bundle; ``listed`` is None if it is unregistered."""
+
+    digest: str
+    size: int
+    manifest: Manifest
+    listed: Listed | None
+    verdicts: tuple[Verdict, ...]
+
+
+def register(bundle: str | Path | Bundle, *, yard: Yard | None = None) -> Version:
+    """Give a bundle a name and the next version; the same bundle twice is one version.
+
+    Args:
+        bundle: A bundle or its folder.
+        yard: The project; by default the one of the current folder.
+
+    Raises:
+        BundleError: if it is no bundle, or a byte of it differs.
+    """
+    yard = yard or open_yard()
+    return yard.registry.register(yard.open(bundle), actor=actor())
+
+
+def promote(reference: str, to: str = "production", *, yard: Yard | None = None) -> Version:
+    """Let a version run in an environment, if its verdicts satisfy the policy.
+
+    Args:
+        reference: The version.
+        to: The environment, one of those in ``modelyard.toml``.
+        yard: The project; by default the one of the current folder.
+
+    Raises:
+        PolicyError: if a verdict that the policy names is missing or not pass.
+        ConflictError: if somebody else moved the environment meanwhile.
+    """
+    yard = yard or open_yard()
+    return yard.registry.promote(reference, to, policy=yard.policy(to), actor=actor())
+
+
+def rollback(
+    name: str, to: str = "production", *, version: int | None = None, yard: Yard | None = None
+) -> Version:
+    """Let the version before run in an environment again.
+
+    Args:
+        name: The model's name.
+        to: The environment.
+        version: The version to go back to; None takes the one before.
+        yard: The project; by default the one of the current folder.
+
+    Raises:
+        NotFoundError: if there is none to go back to.
+    """
+    yard = yard or open_yard()
+    yard.policy(to)
+    return yard.registry.rollback(name, to, to=version, actor=actor())
+
+
+def models(name: str | None = None, *, yard: Yard | None = None) -> list[Listed]:
+    """List every version, newest first, of one model or of all.
+
+    Args:
+        name: The model; None for all.
+        yard: The project; by default the one of the current folder.
+
+    Raises:
+        NotFoundError: if there is no model of that name.
+    """
+    yard = yard or open_yard()
+    names = yard.registry.names() if name is None else [name]
+    return [
+        _listed(yard, version)
+        for each in names
+        for version in reversed(yard.registry.versions(each))
+    ]
+
+
+def show(reference: str | Path | Bundle, *, yard: Yard | None = None) -> Shown:
+    """Tell all there is to know of a version or bundle.
+
+    Args:
+        reference: A version, a bundle or its folder.
+        yard: The project; by default the one of the current folder.
+    """
+    yard = yard or open_yard()
+    bundle = yard.open(reference)
+    known = [v for v in _versions(yard, bundle.manifest.name) if v.digest == bundle.digest]
+    return Shown(
+        digest=bundle.digest,
+        size=bundle.size,
+        manifest=bundle.manifest,
+        listed=_listed(yard, known[0]) if known else None,
+        verdicts=tuple(yard.registry.verdicts(bundle.digest)),
+    )
+
+
+def diff(
+    before: str | Path | Bundle, after: str | Path | Bundle, *, yard: Yard | None = None
+) -> list[Change]:
+    """Compare two versions or bundles: contract, metrics, lineage, runtime, files."""
+    yard = yard or open_yard()
+    return difference(yard.open(before).manifest, yard.open(after).manifest)
+
+
+def verify(reference: str | Path | Bundle, *, yard: Yard | None = None) -> Bundle:
+    """Read every byte of a bundle and compare it with the manifest.
+
+    Raises:
+        IntegrityError: names the first file that differs.
+    """
+    bundle = (yard or open_yard()).open(reference)
+    verify_bytes(bundle)
+    return bundle
+
+
+def _versions(yard: Yard, name: str) -> list[Version]:
+    return list(yard.registry.versions(name)) if name in yard.registry.names() else []
+
+
+def _listed(yard: Yard, version: Version) -> Listed:
+    aliases = yard.registry.aliases(version.name)
+    environments = yard.registry.environments(version.name)
+    return Listed(
+        name=version.name,
+        version=version.version,
+        digest=version.digest,
+        registered=version.registered,
+        aliases=tuple(sorted(a for a, v in aliases.items() if v == version.version)),
+        environments=tuple(sorted(e for e, v in environments.items() if v == version.version)),
+    )

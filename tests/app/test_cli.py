@@ -1,0 +1,236 @@
+"""The command, verb by verb, on the project that ``modelyard init`` writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from modelyard.app.cli.main import VERBS, load_verb
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_verb_has_a_file_and_every_file_a_verb():
+    folder = ROOT / "src/modelyard/app/cli"
+    files = {file.stem for file in folder.glob("*.py")} - {"__init__", "main", "output", "options"}
+    assert files == set(VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_says_what_the_verb_does_and_shows_examples(verb, modelyard):
+    assert load_verb(verb).help.split("\n")[0] == VERBS[verb]
+    said = modelyard(verb, "--help")
+    assert said.code == 0
+    assert "Examples" in said.out
+    assert f"modelyard {verb}" in said.out
+
+
+def test_without_a_verb_it_lists_them(modelyard):
+    said = modelyard("--help")
+    assert said.code == 0
+    for verb, sentence in VERBS.items():
+        assert verb in said.out
+        assert sentence.split()[0] in said.out
+
+
+def test_version(modelyard):
+    assert modelyard("--version").out.startswith("modelyard 0.")
+
+
+def test_starting_imports_no_verb():
+    code = (
+        "import sys\nfrom modelyard.app.cli.main import run\nrun(['--help'])\n"
+        "print([m for m in sys.modules if m.split('.')[0] in"
+        " ('numpy','onnxruntime','sqlalchemy','sklearn','granian','narwhals')], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_check_tells_each_gate_and_keeps_the_verdicts(project, modelyard):
+    said = modelyard("check", "tumours:1", "--json")
+    assert said.code == 0
+    verdicts = {verdict["gate"]: verdict["status"] for verdict in said.json}
+    assert list(verdicts) == ["parity", "schema", "metric", "champion", "latency", "size"]
+    assert verdicts["parity"] == verdicts["metric"] == "pass"
+    shown = modelyard("show", "tumours:1", "--json").json
+    assert {verdict["gate"] for verdict in shown["verdicts"]} == set(verdicts)
+
+
+def test_a_failing_gate_exits_with_1_and_stops_the_promotion(project, modelyard):
+    toml = project / "modelyard.toml"
+    toml.write_text(toml.read_text().replace("minimum = 0.95", "minimum = 0.9999"))
+    said = modelyard("check", "tumours:1")
+    assert said.code == 1
+    assert "metric" in said.err
+    refused = modelyard("promote", "tumours:1")
+    assert refused.code == 2
+    assert "metric" in refused.err
+    assert "hint" in refused.err
+
+
+def test_building_again_gives_the_same_digest_and_version(project, modelyard):
+    first = modelyard("models", "--json").json[0]
+    built = modelyard("build", "--json")
+    assert built.code == 0, built.err
+    assert built.json["digest"] == first["digest"]
+    again = modelyard("register", built.json["path"], "--json").json
+    assert again["version"] == 1
+
+
+def test_a_second_version_is_compared_promoted_and_rolled_back(project, modelyard):
+    train = project / "train.py"
+    train.write_text(train.read_text().replace("max_iter=1000", "max_iter=1000, C=0.3"))
+    path = modelyard("build", "--json").json["path"]
+    assert modelyard("check", path).code == 0
+    assert modelyard("register", path, "--json").json["version"] == 2
+    changes = {
+        change["path"] for change in modelyard("diff", "tumours:1", "tumours:2", "--json").json
+    }
+    assert any("parameters" in change for change in changes)
+    assert modelyard("promote", "tumours:2").code == 0
+    rows = modelyard("models", "--json").json
+    assert [(row["version"], row["aliases"]) for row in rows] == [(2, ["champion"]), (1, [])]
+    back = modelyard("rollback", "tumours", "--json")
+    assert back.json["version"] == 1
+    assert modelyard("show", "tumours@champion", "--json").json["listed"]["version"] == 1
+    assert modelyard("rollback", "tumours").code == 2
+
+
+def test_predict_answers_a_file_and_standard_input(project, modelyard):
+    import_rows = (
+        "import train, json; held = train.holdout().drop(columns='malignant').head(3);"
+        "held.to_csv('rows.csv', index=False); print(held.to_json(orient='records'))"
+    )
+    made = subprocess.run(
+        [sys.executable, "-c", import_rows], capture_output=True, text=True, check=True
+    )
+    lines = modelyard("predict", "tumours@champion", "rows.csv").out.splitlines()
+    assert len(lines) == 3
+    whole = modelyard("predict", "tumours@champion", "rows.csv", "--json").json
+    assert [json.loads(line)["label"] for line in lines] == whole["label"]
+    piped = subprocess.run(
+        [Path(sys.executable).with_name("modelyard"), "predict", "tumours", "-", "--json"],
+        input=made.stdout,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(piped.stdout) == whole
+
+
+def test_verify_and_doctor_find_a_changed_byte(project, modelyard):
+    assert modelyard("verify", "./bundle").code == 0
+    assert modelyard("verify", "tumours:1", "--json").json["verified"] is True
+    assert modelyard("doctor").code == 0
+    model = project / "bundle/model/model.onnx"
+    content = bytearray(model.read_bytes())
+    content[100] ^= 1
+    model.chmod(0o644)
+    model.write_bytes(content)
+    said = modelyard("verify", "./bundle")
+    assert said.code == 1
+    assert "model/model.onnx" in said.err
+    for blob in (project / ".modelyard/store").rglob("*"):
+        if blob.is_file() and blob.stat().st_size == len(content):
+            blob.chmod(0o644)
+            blob.write_bytes(content)
+    assert modelyard("verify", "tumours:1").code == 1
+    sick = modelyard("doctor", "--json")
+    assert sick.code == 1
+    assert [f["what"] for f in sick.json if f["state"] == "ill"] == ["champions"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["show", "nothing"], "nothing"),
+        (["show", "tumours:9"], "no version 9"),
+        (["show", "tumours@nobody"], "nobody"),
+        (["show", "tumours:zero"], "not a version number"),
+        (["show", "Tumours"], "is not a model name"),
+        (["verify", "./nowhere"], "nowhere"),
+        (["promote", "tumours:1", "--to", "moon"], "no environment 'moon'"),
+        (["rollback", "tumours", "--to", "staging"], "staging"),
+        (["build", "model.pkl", "--sample", "rows.csv"], "there is no model file"),
+        (["build", "train.py", "--sample", "train.py"], "train.py"),
+        (["predict", "tumours", "nowhere.csv"], "nowhere.csv"),
+        (["init", "."], "is there already"),
+        (["serve", "nothing"], "nothing"),
+        (["serve", "tumours", "--host", "0.0.0.0"], "0.0.0.0"),
+        (["serve", "tumours", "./bundle"], "two models are called 'tumours'"),
+        (["check", "tumours:1", "--holdout", "x.csv"], "label"),
+    ],
+)
+def test_wrong_words_get_one_clear_error(project, modelyard, words, says):
+    said = modelyard(*words)
+    assert said.code == 2
+    assert says in said.err
+    assert "Traceback" not in said.err + said.out
+    as_json = modelyard(*words, "--json")
+    assert as_json.code == 2
+    assert says in as_json.json["error"]["message"]
+
+
+def test_an_unknown_verb_and_a_wrong_flag_are_usage_errors(modelyard):
+    assert modelyard("biuld").code == 2
+    assert modelyard("models", "--jsn").code == 2
+
+
+@pytest.mark.parametrize("suffix", [".pkl", ".joblib", ".pickle", ".onnx"])
+def test_pickles_are_refused_unread_with_the_way_out(project, modelyard, suffix):
+    trap = project / f"model{suffix}"
+    # A pickle that would make a file if anybody read it.
+    trap.write_bytes(b"\x80\x04c__builtin__\neval\n(Vopen('trapped', 'w')\ntR.")
+    (project / "rows.csv").write_text("a\n1\n")
+    said = modelyard("build", trap, "--sample", "rows.csv", "--name", "x")
+    assert said.code == 2
+    assert "could run any code" in said.err
+    assert "joblib.load" in said.err
+    assert "modelyard.build" in said.err
+    assert not (project / "trapped").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[projcet]\nname = 'x'", "projcet"),
+        ("[gates.metric]\nmetric = 'aucc'\nminimum = 0.5", "aucc"),
+        ("[gates.sise]", "sise"),
+        ("[project]\nregistry = '$NOT_SET/x.db'", "NOT_SET"),
+        ("not toml", "modelyard.toml"),
+        ("[serve]\nport = 99999", "port"),
+    ],
+)
+def test_a_wrong_setting_is_named(project, modelyard, text, says):
+    (project / "modelyard.toml").write_text(text)
+    said = modelyard("check", "./bundle")
+    assert said.code == 2
+    assert says in said.err
+
+
+def test_a_threshold_reaches_its_gate(project, modelyard):
+    toml = project / "modelyard.toml"
+    toml.write_text(toml.read_text().replace("maximum_mb = 50", "maximum_mb = 0.0001"))
+    said = modelyard("check", "tumours:1", "--json")
+    assert said.code == 1
+    assert {v["gate"]: v["status"] for v in said.json}["size"] == "fail"
+
+
+def test_who_acted_is_recorded(project, modelyard, monkeypatch):
+    monkeypatch.setenv("MODELYARD_ACTOR", "ada")
+    assert modelyard("promote", "tumours:1", "--to", "staging", "--json").code == 0
+    from_python = "import modelyard; print(modelyard.open_yard().registry.events()[-1].actor)"
+    done = subprocess.run(
+        [sys.executable, "-c", from_python],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ,
+    )
+    assert done.stdout.strip() == "ada"
