@@ -37,6 +37,7 @@ Statistic = Callable[[Array], Array]
 _CHUNK = 2**18  # weights made at once: 2 MiB of doubles stay in a core's cache
 _BLOCKS = 200
 _SURE = 10  # resamples beyond a point that make a tail probability trustworthy
+_ROUNDING = 1e-9  # of a standard error
 _NORMAL = NormalDist()
 
 
@@ -103,7 +104,7 @@ def bootstrap(statistic: Statistic, units: int, plan: Plan) -> list[Interval]:
     """
     observed = statistic(np.ones((1, units)))[0]
     drawn = resample(statistic, units, plan)
-    left_out = jackknife(statistic, units, plan.seed)
+    left_out = jackknife(statistic, units, plan.seed) if units > 1 else observed[None]
     return [
         _interval(float(observed[i]), drawn[:, i], left_out[:, i], plan.confidence)
         for i in range(len(observed))
@@ -196,7 +197,7 @@ def _interval(estimate: float, drawn: Array, left_out: Array, confidence: float)
     if error <= 1e-12 * max(1.0, abs(estimate)):  # what rounding alone makes
         below = 0.5 if estimate == 0 else float(estimate < 0)
         return Interval(estimate, estimate, estimate, 0.0, "percentile", undefined, below)
-    shift = _bias(estimate, defined)
+    shift = _bias(estimate, defined, error)
     speed = _acceleration(left_out[np.isfinite(left_out)])
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     corrected = [_corrected(tail, shift, speed) for tail in tails]
@@ -208,15 +209,16 @@ def _interval(estimate: float, drawn: Array, left_out: Array, confidence: float)
     return Interval(estimate, float(low), float(high), error, method, undefined, below)
 
 
-def _share_below(defined: Array, point: float) -> float:
-    """The share of sorted values below a point; values equal to it count half."""
-    left = np.searchsorted(defined, point, "left")
-    right = np.searchsorted(defined, point, "right")
+def _share_below(defined: Array, point: float, error: float) -> float:
+    """The share of sorted values below a point; those that only rounding parts count half."""
+    near = _ROUNDING * error
+    left = np.searchsorted(defined, point - near, "left")
+    right = np.searchsorted(defined, point + near, "right")
     return float(left + right) / 2 / len(defined)
 
 
-def _bias(estimate: float, defined: Array) -> float:
-    share = _share_below(defined, estimate)
+def _bias(estimate: float, defined: Array, error: float) -> float:
+    share = _share_below(defined, estimate, error)
     return _NORMAL.inv_cdf(share) if 0 < share < 1 else math.nan
 
 
@@ -243,7 +245,7 @@ def _below(defined: Array, estimate: float, error: float, bca: tuple[float, floa
     there the normal approximation says how small it is.
     """
     shift, speed = bca
-    share = _share_below(defined, 0.0)
+    share = _share_below(defined, 0.0, error)
     beyond = min(share, 1 - share) * len(defined)
     if beyond < _SURE:
         return min(max(_NORMAL.cdf(-estimate / error), 1e-300), 1.0)

@@ -23,11 +23,12 @@ from modelyard.gates._measured import (
 )
 from modelyard.gates._metrics import METRICS
 from modelyard.gates._samples import champion_sample, known_rows, sample
+from modelyard.gates.base import Need  # noqa: TC001 - msgspec reads it when the class is made
 
 if TYPE_CHECKING:
     from modelyard.core.verdict import Status, Verdict
     from modelyard.gates._forms import Sample
-    from modelyard.gates.base import Evidence, Need
+    from modelyard.gates.base import Evidence
 
 
 class ChampionGate(Measured, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -35,7 +35,7 @@ class SizeGate(Gate, frozen=True, kw_only=True, forbid_unknown_fields=True):
         files = sorted(evidence.candidate.manifest.files, key=lambda file: -file.size)
         return self.verdict(
             "pass" if size <= self.maximum_mb * _MEGA else "fail",
-            f"{size / _MEGA:.3g} MB, at most {self.maximum_mb:g} MB",
+            f"{size:,} bytes, at most {int(self.maximum_mb * _MEGA):,}",
             {
                 "bytes": size,
                 "maximum_bytes": int(self.maximum_mb * _MEGA),
