@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from modelyard.bundle.opened import open_bundle
 from modelyard.core.contract import Column, Contract, Output
-from modelyard.core.manifest import MANIFEST, File, Manifest, Tolerance, encode
+from modelyard.core.manifest import MANIFEST, Feed, File, Manifest, Tolerance, encode
 from modelyard.core.verdict import Verdict
 from modelyard.registry.promotion import Policy
 from modelyard.registry.registry import Registry
@@ -42,7 +42,7 @@ def make_bundle(number: int, name: str = "fraud") -> Bundle:
             outputs=(Output(name="prediction", dtype="float64"),),
             task="regression",
         ),
-        feeds=(),
+        feeds=(Feed(name="age", columns=("age",), dtype="int64"),),
         files=tuple(
             File(path=path, size=len(content), sha256=hashlib.sha256(content).hexdigest())
             for path, content in sorted(files.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import math
 import os
 import secrets
@@ -20,6 +21,9 @@ from modelyard.stores.base import Store, check_content, check_digest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Without O_NONBLOCK a named pipe put in the place of content would hang the reader.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_ATTEMPTS = 10
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -59,11 +63,7 @@ class FileStore(Store):
         digest = digest_bytes(content)
         path = self._path(digest)
         with _speaking(digest):
-            if self._is_whole(digest, path):
-                os.utime(path)
-                # Another process may have put it a moment ago and not yet have flushed the folder.
-                _flush_folder(path.parent)
-            else:
+            if not _renew(digest, path):
                 _make_folder(path.parent)
                 self._write(path, content)
         return digest
@@ -108,11 +108,8 @@ class FileStore(Store):
         removed = 0
         with _speaking(""):
             for name in _names(self._partial):
-                path = self._partial / name
-                with contextlib.suppress(FileNotFoundError):
-                    if time.time() - path.lstat().st_mtime >= grace:
-                        path.unlink()
-                        removed += 1
+                with contextlib.suppress(FileNotFoundError, BlockingIOError):
+                    removed += _remove_leftover(self._partial / name, grace)
         return removed
 
     def _path(self, digest: str) -> Path:
@@ -128,33 +125,64 @@ class FileStore(Store):
                 return None
         return status if stat.S_ISREG(status.st_mode) else None
 
-    def _is_whole(self, digest: str, path: Path) -> bool:
-        try:
-            content = _read(path, None)
-        except (OSError, StoreError):
-            return False
-        return content is not None and digest_bytes(content) == digest
-
     def _write(self, path: Path, content: bytes) -> None:
         _make_folder(self._partial)
-        beside = self._partial / secrets.token_hex(16)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            with os.fdopen(os.open(beside, flags, 0o444), "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+        for attempt in range(_ATTEMPTS):
+            beside = self._partial / secrets.token_hex(16)
+            try:
+                _write_beside(beside, path, content)
+                break
+            except FileNotFoundError:
+                # Tidied away in the instant between making it and locking it.
+                if attempt + 1 == _ATTEMPTS:
+                    raise
+            except BaseException:
+                beside.unlink(missing_ok=True)
+                raise
         _flush_folder(path.parent)
+
+
+def _renew(digest: str, path: Path) -> bool:
+    """Let content that is there already begin its age anew; false if it must be written."""
+    try:
+        content = _read(path, None)
+        if content is None or digest_bytes(content) != digest:
+            return False
+        os.utime(path)
+        # Another process may have put it a moment ago and not yet have flushed the folder.
+        _flush_folder(path.parent)
+    except (OSError, StoreError):
+        # Not there, removed this instant, somebody else's, or the disk failed: write it anew.
+        return False
+    return True
+
+
+def _write_beside(beside: Path, path: Path, content: bytes) -> None:
+    """Write a new file, flush it and rename it to where it belongs."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(beside, flags, 0o444), "wb") as file:
+        # The lock ends with its process, however it ends: only then is the file a leftover.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+        beside.replace(path)
+
+
+def _remove_leftover(path: Path, grace: float) -> bool:
+    """Remove a half-written file that nobody is writing any more."""
+    with os.fdopen(os.open(path, _READ), "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # What was renamed meanwhile is content now, and no longer found under its old name.
+        if time.time() - path.lstat().st_mtime < grace:
+            return False
+        path.unlink()
+        return True
 
 
 def _read(path: Path, limit: int | None) -> bytes | None:
     """Read a regular file; None if it is larger than ``limit``."""
-    # Without O_NONBLOCK a named pipe put in the place of content would hang the reader.
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    handle = os.open(path, _READ)
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
