@@ -42,16 +42,27 @@ def server():
 
 
 @pytest.fixture
-def postgresql(server):
-    """A schema of its own: quicker to make than a database, and just as empty."""
-    schema = f"t{uuid.uuid4().hex}"
+def empty_postgresql(server):
+    """Makes empty schemas: quicker to make than databases, and just as empty."""
+    schemas = []
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {schema}")
-        yield (
-            server.get_uri().replace("postgresql://postgres:@", "postgresql://postgres:s3cr3t@")
-            + f"&options=-csearch_path%3D{schema}"
-        )
-        connection.execute(f"DROP SCHEMA {schema} CASCADE")
+
+        def make():
+            schemas.append(f"t{uuid.uuid4().hex}")
+            connection.execute(f"CREATE SCHEMA {schemas[-1]}")
+            # The server trusts everybody; the password is there to be seen where it should not.
+            url = server.get_uri().replace("postgres:@", "postgres:s3cr3t@")
+            return f"{url}&options=-csearch_path%3D{schemas[-1]}"
+
+        yield make
+        for schema in schemas:
+            connection.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+@pytest.fixture
+def postgresql(empty_postgresql):
+    """The URL of an empty place in PostgreSQL."""
+    return empty_postgresql()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
