@@ -45,18 +45,18 @@ def proofs():
                     yield pytest.param(check, case, id=f"{label}:{which}:{check.__name__}")
 
 
-@pytest.mark.parametrize(("check", "case"), proofs())
+@pytest.mark.parametrize(("check", "case"), list(proofs()))
 def test_member_proves(check, case):
     check(case)
 
 
-@pytest.mark.parametrize("label", FAMILIES)
+@pytest.mark.parametrize("label", list(FAMILIES))
 def test_every_member_has_a_case(label):
     missing = set(FAMILIES[label].built_in()) - set(cases(label))
     assert not missing, f"add {sorted(missing)} to tests/cases/{label}.py"
 
 
-@pytest.mark.parametrize("label", FAMILIES)
+@pytest.mark.parametrize("label", list(FAMILIES))
 def test_every_member_loads(label):
     family = FAMILIES[label]
     for name in family.built_in():

@@ -56,4 +56,4 @@ def test_an_entry_point_adds_members(installed):
 def test_without_the_package_they_are_unknown():
     done = run(Path("nowhere"), LIST)
     assert done.returncode != 0
-    assert "no gates plugin is called 'four_eyes'" in done.stderr
+    assert "'four_eyes' is no kind of gate" in done.stderr

@@ -14,6 +14,7 @@ from modelyard.app.cli.options import Json
 from modelyard.app.cli.output import Output
 from modelyard.app.settings import find_settings
 from modelyard.app.training import read_sample, train
+from modelyard.bundle.opened import Bundle
 from modelyard.errors import UsageError
 
 
@@ -70,6 +71,10 @@ def build(
             progress=output.progress,
         ),
     )
+    _tell(output, bundle)
+
+
+def _tell(output: Output, bundle: Bundle) -> None:
     manifest = bundle.manifest
     output.say(f"[bold]{manifest.name}[/] {bundle.digest}")
     output.say(f"runs on {manifest.runtime}: {escape(manifest.why)}")
