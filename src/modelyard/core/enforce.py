@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from modelyard.core.coerce import Rule
 from modelyard.core.refusal import describe, shorten
+from modelyard.core.single import single
 from modelyard.core.table import Series, Table
 from modelyard.errors import ContractError
 
@@ -27,11 +28,12 @@ class Enforcer:
         contract: What the input must fit.
     """
 
-    __slots__ = ("_rules", "_wanted", "contract")
+    __slots__ = ("_rules", "_singles", "_wanted", "contract")
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
         self._rules = {column.name: Rule(column) for column in contract.inputs}
+        self._singles = {name: single(rule) for name, rule in self._rules.items()}
         self._wanted = frozenset(self._rules)
 
     def columns(self, data: Mapping[str, Any] | Table) -> Table:
@@ -71,6 +73,9 @@ class Enforcer:
                 )
             if row.keys() != self._wanted:
                 self._refuse_names(row.keys(), number)
+        if len(rows) == 1:
+            row = rows[0]
+            return Table({name: make(row[name]) for name, make in self._singles.items()})
         return Table(
             {name: rule.coerce([row[name] for row in rows]) for name, rule in self._rules.items()}
         )
