@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from modelyard.conversion.sklearn_graph import Matrix, refuse
+from modelyard.conversion.sklearn_graph import Matrix, Number, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ def _pipeline_end(c: Conversion, model: Any, matrix: Matrix) -> Answer:
 
 def _column_transformer(c: Conversion, model: Any, matrix: Matrix) -> Matrix:
     fitted_on = list(getattr(model, "feature_names_in_", []))
-    by_name = {column.name: column for column in matrix if hasattr(column, "name")}
+    by_name = {column.name: column for column in matrix if not isinstance(column, Number)}
     if len(by_name) == len(matrix) and set(fitted_on) <= set(by_name) and fitted_on:
         matrix = tuple(by_name[name] for name in fitted_on)
     elif len(matrix) != model.n_features_in_:

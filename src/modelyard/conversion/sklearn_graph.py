@@ -182,7 +182,7 @@ class Graph:
             [_info(name, dtype, shape) for name, (_, dtype, shape) in outputs.items()],
             initializer=self.initializers,
         )
-        domains = {**OPSETS, **{name: 1 for name in sorted(self._domains - set(OPSETS))}}
+        domains = {**OPSETS, **dict.fromkeys(sorted(self._domains - set(OPSETS)), 1)}
         model = helper.make_model(
             graph,
             producer_name="modelyard",
@@ -213,8 +213,9 @@ class Graph:
 
 def _tensor(array: Array, name: str) -> TensorProto:
     if array.dtype == object:
-        texts = [str(text).encode() for text in array.ravel()]
-        return helper.make_tensor(name, TensorProto.STRING, array.shape, texts)
+        tensor = TensorProto(name=name, data_type=TensorProto.STRING, dims=array.shape)
+        tensor.string_data.extend(str(text).encode() for text in array.ravel())
+        return tensor
     return numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
 
 

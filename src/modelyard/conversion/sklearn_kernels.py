@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import TensorProto
 from sklearn import cluster, kernel_ridge, neural_network, svm
+from sklearn.mixture import GaussianMixture
 
 from modelyard.conversion.sklearn_conversion import Classified, Predicted
 from modelyard.conversion.sklearn_graph import Matrix, refuse
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from modelyard.core.table import Array
 
 
-def _kernel(c: Conversion, model: Any, gamma: float, x: str, points: Array) -> str:
+def kernel_values(c: Conversion, model: Any, gamma: float, x: str, points: Array) -> str:
     """Kernel values, shape (rows, points)."""
     if not isinstance(model.kernel, str):
         raise refuse("there is no rule for a kernel that is a function")
@@ -41,7 +42,7 @@ def _kernel(c: Conversion, model: Any, gamma: float, x: str, points: Array) -> s
 
 def _support(c: Conversion, model: Any, matrix: Matrix) -> str:
     gamma = model._gamma  # noqa: SLF001 - what "scale" became when it was fitted
-    return _kernel(c, model, gamma, c.dense(matrix), model.support_vectors_)
+    return kernel_values(c, model, gamma, c.dense(matrix), model.support_vectors_)
 
 
 def _support_regressor(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
@@ -58,7 +59,7 @@ def _one_class(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
 def _support_classifier(c: Conversion, model: Any, matrix: Matrix) -> Classified:
     classes = np.asarray(model.classes_)
     pairs = list(combinations(range(len(classes)), 2))
-    raw = c.linear(_support(c, model, matrix), _pair_weights(model, pairs), model._intercept_)  # noqa: SLF001
+    raw = c.linear(_support(c, model, matrix), _pair_weights(model, pairs), model._intercept_)
     if len(classes) == 2:  # noqa: PLR2004 - a pair
         return _two_classes(c, model, raw)
     if getattr(model, "break_ties", False):
@@ -77,7 +78,7 @@ def _support_classifier(c: Conversion, model: Any, matrix: Matrix) -> Classified
 
 def _pair_weights(model: Any, pairs: list[tuple[int, int]]) -> Array:
     # libsvm keeps, for a vector of class i, its weight against class j in row j, or j - 1 if j > i.
-    duals = np.asarray(model._dual_coef_, np.float64)  # noqa: SLF001 - the public one is turned
+    duals = np.asarray(model._dual_coef_, np.float64)
     ends = np.cumsum([0, *model.n_support_])
     weights = np.zeros((duals.shape[1], len(pairs)))
     for place, (i, j) in enumerate(pairs):
@@ -111,7 +112,7 @@ def _kernel_ridge(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
     points = np.asarray(model.X_fit_, np.float64)
     gamma = 1.0 / points.shape[1] if model.gamma is None else model.gamma
     duals = np.asarray(model.dual_coef_, np.float64)
-    values = _kernel(c, model, gamma, c.dense(matrix), points)
+    values = kernel_values(c, model, gamma, c.dense(matrix), points)
     flat = duals.ndim == 1
     weights = duals.reshape(len(points), -1)
     return Predicted(c.linear(values, weights, 0.0), None if flat else weights.shape[1])
@@ -156,6 +157,32 @@ def _nearest_centre(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
     return Predicted(c.op("ArgMax", nearness, axis=1, keepdims=1), integer=True)
 
 
+def _mixture(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
+    # The component under which the row is likeliest.
+    x = c.dense(matrix)
+    width = len(matrix)
+    ranks = []
+    for place, (mean, weight) in enumerate(zip(model.means_, model.weights_, strict=True)):
+        root = _root(model, place, width)
+        y = c.linear(x, root, -(mean @ root))
+        bias = np.log(weight) + np.linalg.slogdet(root)[1]
+        half = c.op("Mul", c.total(c.op("Mul", y, y), width), c.constant(-0.5))
+        ranks.append(c.op("Add", half, c.constant(bias)))
+    rank = c.op("Concat", *ranks, axis=1)
+    return Predicted(c.op("ArgMax", rank, axis=1, keepdims=1), integer=True)
+
+
+def _root(model: Any, place: int, width: int) -> Any:
+    """The Cholesky factor of a component's precision."""
+    roots = model.precisions_cholesky_
+    if model.covariance_type == "tied":
+        return roots
+    root = roots[place]
+    if model.covariance_type == "full":
+        return root
+    return np.diag(np.broadcast_to(root, (width,)))
+
+
 PREDICTS: dict[type, Callable[[Conversion, Any, Matrix], Answer]] = {
     svm.SVR: _support_regressor,
     svm.NuSVR: _support_regressor,
@@ -167,4 +194,5 @@ PREDICTS: dict[type, Callable[[Conversion, Any, Matrix], Answer]] = {
     neural_network.MLPClassifier: _network_classifier,
     cluster.KMeans: _nearest_centre,
     cluster.MiniBatchKMeans: _nearest_centre,
+    GaussianMixture: _mixture,
 }

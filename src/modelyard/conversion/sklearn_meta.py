@@ -238,11 +238,9 @@ def _one_vs_rest(c: Conversion, model: Any, matrix: Matrix) -> Classified:
         ranks = positive
     else:
         raise refuse("no rule gives the scores of the members")
-    if len(answers) == 1:
-        index = c.above(ranks, 0.0 if scored else 0.5)
-    else:
-        index = c.largest(ranks)
-    return Classified(classes, index, probabilities, ranks if scored else None)
+    one = len(answers) == 1
+    choice = c.above(ranks, 0.0 if scored else 0.5) if one else c.largest(ranks)
+    return Classified(classes, choice, probabilities, ranks if scored else None)
 
 
 def _each_output(c: Conversion, model: Any, matrix: Matrix) -> Predicted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -9,11 +10,12 @@ import numpy as np
 from modelyard.conversion import (
     sklearn_compose,
     sklearn_encoders,
-    sklearn_foreign,
+    sklearn_features,
     sklearn_imputers,
     sklearn_kernels,
     sklearn_linear,
     sklearn_meta,
+    sklearn_neighbors,
     sklearn_scalers,
     sklearn_trees,
 )
@@ -40,11 +42,12 @@ _TRANSFORMS = {
     **sklearn_encoders.TRANSFORMS,
     **sklearn_imputers.TRANSFORMS,
     **sklearn_compose.TRANSFORMS,
-    **sklearn_foreign.TRANSFORMS,
+    **sklearn_features.TRANSFORMS,
+    **sklearn_neighbors.TRANSFORMS,
     **sklearn_meta.TRANSFORMS,
 }
 _PREDICTS = {
-    **sklearn_foreign.PREDICTS,
+    **sklearn_neighbors.PREDICTS,
     **sklearn_linear.PREDICTS,
     **sklearn_trees.PREDICTS,
     **sklearn_kernels.PREDICTS,
@@ -93,10 +96,9 @@ def convert(model: Any, columns: Sequence[contract.Column]) -> Converted:
 def policies(model: Any, columns: Sequence[contract.Column]) -> dict[str, Policy]:
     """What the encoders of a model know of string columns, as far as a conversion comes."""
     conversion = _conversion(columns)
-    try:
+    # Whatever stops it, what it has seen till then counts.
+    with suppress(Exception):
         conversion.predict(model, _sources(columns))
-    except Exception:  # noqa: BLE001, S110 - whatever stops it, what it has seen till then counts
-        pass
     return conversion.policies
 
 

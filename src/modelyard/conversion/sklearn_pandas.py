@@ -33,7 +33,7 @@ def _column(shape: Shape, name: str, dtype: str, values: Array) -> Any:
     if dtype == "object":
         return pd.Series(values, dtype=object)
     if values.dtype.kind == "f" and dtype in ("boolean", "bool"):
-        flags = pd.array(np.where(np.isnan(values), False, values), dtype="boolean")
+        flags = pd.array(values == 1, dtype="boolean")
         flags[np.isnan(values)] = pd.NA
         return pd.Series(flags) if dtype == "boolean" else pd.Series(flags.astype(object))
     if values.dtype.kind == "f" and dtype.startswith(("int", "uint")) and np.isnan(values).any():

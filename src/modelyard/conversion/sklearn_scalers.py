@@ -217,7 +217,9 @@ _SMOOTH: dict[Any, str] = {
 _LOGARITHMS: dict[Any, float] = {np.log2: np.log(2.0), np.log10: np.log(10.0)}
 
 
-def apply_function(c: Conversion, function: Any, x: str, width: int) -> str:
+def apply_function(  # noqa: PLR0911 - a table of functions
+    c: Conversion, function: Any, x: str, width: int
+) -> str:
     """Apply a numpy function that ONNX has too to each number of (rows, width)."""
     one = c.constant(1.0)
     if function in _EXACT:

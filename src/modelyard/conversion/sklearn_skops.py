@@ -67,7 +67,7 @@ def _renamed(value: Any, names: _Names) -> Any:
         return [_renamed(item, names) for item in value]
     if not isinstance(value, dict):
         return value
-    made = {}
+    made: dict[str, Any] = {}
     for key, item in value.items():
         if key == "__id__":
             plain = value.get("__loader__") == "JsonNode"

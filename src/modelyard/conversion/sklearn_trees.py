@@ -61,7 +61,8 @@ def aimed(trees: Trees, target: int, outputs: int) -> Trees:
 
 def _own_values(found: Any) -> Array:
     # (nodes, outputs, 1) of a regressor, (nodes, 1, classes) of a classifier.
-    return found.value.reshape(found.node_count, -1)
+    values: Array = found.value.reshape(found.node_count, -1)
+    return values
 
 
 def _classes(model: Any) -> Array:

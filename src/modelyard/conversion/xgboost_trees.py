@@ -38,7 +38,7 @@ _IDENTITY = frozenset(
         "reg:squaredlogerror",
     }
 )
-_LOGIT_BASE = frozenset({"binary:logistic", "binary:logitraw", "reg:logistic"})
+_LOGIT_BASE = frozenset({"binary:logistic", "reg:logistic"})
 
 
 class Boosted(NamedTuple):
@@ -101,7 +101,8 @@ def _base(text: str, objective: str) -> Any:
 
 def _linear(model: dict[str, Any], base: Any, features: int) -> Linear:
     weights = np.array(model["weights"], np.float32).reshape(features + 1, -1)
-    return Linear(weights[:-1], weights[-1] + base)
+    # XGBoost's linear booster adds the first output's base to all of them.
+    return Linear(weights[:-1], weights[-1] + base[0])
 
 
 def _trees(model: dict[str, Any], weights: list[float] | None, base: Any, features: int) -> Trees:

@@ -171,7 +171,7 @@ def _native(fitted: _Fitted) -> Export:
 
 def _untrusted(what: str, refused: list[str]) -> ExportError:
     return ExportError(
-        f"{what} holds code that a server cannot be asked to trust: {', '.join(refused)}",
+        f"{what} holds what skops does not trust by itself: {', '.join(refused)}",
         flavor=FLAVOR,
         hint=_ADVICE,
     )
@@ -188,7 +188,7 @@ def _changed(column: Column, policy: Policy | None) -> Column:
     )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:  # noqa: PLR0911 - a table of types
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
