@@ -341,8 +341,8 @@ class Rule:
     def _check_text(self, array: Array, missing: Mask | None, flat: Flat) -> None:
         texts = array.tolist()
         if self.known is not None:
-            known = self.known | {""} if missing is not None else self.known
-            if not known.issuperset(texts):
+            present = texts if missing is None else array[~missing].tolist()
+            if not self.known.issuperset(present):
                 for index, text in enumerate(texts):
                     if text not in self.known and (missing is None or not missing[index]):
                         self.refuse(flat, index)
