@@ -142,9 +142,22 @@ def test_resamples_draw_as_many_rows_as_there_are_and_each_as_often():
 def test_the_chunks_in_which_resamples_are_made_do_not_matter(monkeypatch):
     data = np.random.default_rng(0).normal(size=500)
     whole = bootstrap(mean(data), 500, Plan(resamples=250, seed=9))[0]
-    monkeypatch.setattr("modelyard.gates._bootstrap._CHUNK", 1500)
+    monkeypatch.setattr("modelyard.gates._bootstrap.CHUNK", 1500)
     pieces = bootstrap(mean(data), 500, Plan(resamples=250, seed=9))[0]
     assert (pieces.low, pieces.high) == pytest.approx((whole.low, whole.high), rel=1e-12)
+
+
+def test_few_groups_of_many_rows_take_no_more_memory():
+    seen = []
+
+    def figures(weights):
+        seen.append(weights.size)
+        return weights[:, :1]
+
+    group = np.repeat(np.arange(20), 5000)
+    found = resample(drawn(figures, Units(group, 20, "groups")), 20, Plan(resamples=300))
+    assert found.shape == (300, 1)
+    assert max(seen) <= 2**18
 
 
 def test_seeds_differ_by_data_and_by_question():

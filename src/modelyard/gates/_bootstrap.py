@@ -34,7 +34,7 @@ from modelyard.core.table import Array
 
 Statistic = Callable[[Array], Array]
 
-_CHUNK = 2**18  # weights made at once: 2 MiB of doubles stay in a core's cache
+CHUNK = 2**18  # weights made at once: 2 MiB of doubles stay in a core's cache
 _BLOCKS = 200
 _SURE = 10  # resamples beyond a point that make a tail probability trustworthy
 _ROUNDING = 1e-9  # of a standard error
@@ -114,7 +114,7 @@ def bootstrap(statistic: Statistic, units: int, plan: Plan) -> list[Interval]:
 def resample(statistic: Statistic, units: int, plan: Plan) -> Array:
     """The statistic on resamples: shape (resamples, figures)."""
     random = np.random.default_rng(plan.seed)
-    step = max(1, min(plan.resamples, _CHUNK // units))
+    step = max(1, min(plan.resamples, CHUNK // units))
     parts = []
     for start in range(0, plan.resamples, step):
         count = min(step, plan.resamples - start)
@@ -131,7 +131,7 @@ def jackknife(statistic: Statistic, units: int, seed: int) -> Array:
     member = np.arange(units) % blocks
     if units > blocks:
         np.random.default_rng(seed).shuffle(member)
-    step = max(1, min(blocks, _CHUNK // units))
+    step = max(1, min(blocks, CHUNK // units))
     parts = []
     for start in range(0, blocks, step):
         block = np.arange(start, min(start + step, blocks))

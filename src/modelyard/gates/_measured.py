@@ -112,7 +112,13 @@ def drawn(figures: Figures, units: Units) -> _bootstrap.Statistic:
     """Figures of rows as a statistic of units: a row weighs what its unit weighs."""
     if not units.grouped:
         return figures
-    return lambda weights: figures(weights[:, units.of_row])
+    step = max(1, _bootstrap.CHUNK // len(units.of_row))  # few groups may hold very many rows
+
+    def statistic(weights: Array) -> Array:
+        parts = [weights[start : start + step] for start in range(0, len(weights), step)]
+        return np.concatenate([figures(part[:, units.of_row]) for part in parts])
+
+    return statistic
 
 
 def why_not(metric: Metric, sample: Sample, units: Units, minimum_rows: int) -> str:

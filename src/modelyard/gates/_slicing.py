@@ -74,8 +74,14 @@ def _by_value(column: str, given: Array, present: Array) -> list[Slice]:
     of_row = np.array([codes.setdefault(value, len(codes)) for value in given.tolist()])
     order = np.argsort(of_row, kind="stable")
     pieces = np.split(present[order], np.flatnonzero(np.diff(of_row[order])) + 1)
-    made = [Slice(column, repr(value), rows) for value, rows in zip(codes, pieces, strict=True)]
+    made = [Slice(column, _told(value), rows) for value, rows in zip(codes, pieces, strict=True)]
     return sorted(made, key=lambda piece: piece.value)
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return repr(value) if isinstance(value, str) else str(value)
 
 
 def _quantiles(column: str, given: Array, present: Array, parts: int) -> list[Slice]:
@@ -88,7 +94,7 @@ def _quantiles(column: str, given: Array, present: Array, parts: int) -> list[Sl
         inside = of_row == part
         if inside.any():
             low, high = given[inside].min(), given[inside].max()
-            found.append(Slice(column, f"{low} to {high}", present[inside]))
+            found.append(Slice(column, f"{_told(low)} to {_told(high)}", present[inside]))
     return found
 
 
