@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-_CHILD = (sys.executable, "-m", "modelyard.serve")
+_CHILD = (sys.executable, "-P", "-m", "modelyard.serve")  # -P: nothing from the current folder
 
 
 def run(settings: ServeSettings, *, ready: Callable[[str], None] | None = None) -> None:
@@ -79,7 +79,11 @@ class Server:
         # A file, and not a pipe, that nobody might read and that would then stop the server.
         log = tempfile.TemporaryFile(mode="w+b")  # noqa: SIM115  # lives as long as the server
         process = subprocess.Popen(  # noqa: S603  # our own command
-            _CHILD, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+            _CHILD,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,  # a Ctrl-C in a notebook means the cell, not the server
         )
         server = cls(process, log, "")
         try:

@@ -13,7 +13,7 @@ from modelyard.core.refusal import shorten
 from modelyard.errors import ContractError, RequestError
 
 if TYPE_CHECKING:
-    from modelyard.core.contract import Contract, DType
+    from modelyard.core.contract import Column, Contract, DType
 
 Size = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -50,6 +50,10 @@ _KINDS: dict[str, tuple[frozenset[type], str]] = {
     "O": (frozenset((str,)), "a text"),
 }
 
+_AS_THEY_ARE = frozenset(("BOOL", "FP64"))
+"""Datatypes whose values are those of JSON: a decimal is an FP64, and nothing narrows it."""
+_SHORT = 256
+
 
 class Tensor(msgspec.Struct, frozen=True, kw_only=True):
     """One input tensor; its data is row-major, flat or nested."""
@@ -75,17 +79,21 @@ def read_columns(contract: Contract, tensors: list[Tensor]) -> tuple[int, dict[s
         RequestError: if a tensor contradicts itself.
         ContractError: if a value does not fit its tensor's datatype.
     """
-    names = [tensor.name for tensor in tensors]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
+    named = {tensor.name: tensor for tensor in tensors}
+    if len(named) < len(tensors):
+        twice = next(t.name for t in tensors if t is not named[t.name])
         raise RequestError(f"the input {shorten(twice)} stands twice")
-    values = {tensor.name: _values(tensor) for tensor in tensors}
+    known = {column.name: column for column in contract.inputs}
+    scalar = not any(column.shape for column in contract.inputs)
+    values = {tensor.name: _values(tensor, scalar) for tensor in tensors}
     rows = max((tensor.shape[0] for tensor in tensors), default=0)
-    if len(tensors) == 1 and tensors[0].name not in contract.names:
+    if len(tensors) == 1 and tensors[0].name not in known:
         matrix = _matrix(contract, tensors[0], values[tensors[0].name])
         if matrix is not None:
             return rows, matrix
-    return rows, {tensor.name: _column(contract, tensor, values[tensor.name]) for tensor in tensors}
+    return rows, {
+        name: _column(known.get(name), tensor, values[name]) for name, tensor in named.items()
+    }
 
 
 def _matrix(contract: Contract, tensor: Tensor, values: Any) -> dict[str, Any] | None:
@@ -101,14 +109,16 @@ def _matrix(contract: Contract, tensor: Tensor, values: Any) -> dict[str, Any] |
             expected=f"shape [n, {len(names)}], or one tensor for each column",
             hint="its columns, in order, are: " + ", ".join(names[:20]),
         )
+    if not isinstance(values, list) and values.size <= _SHORT:
+        values = values.reshape(-1).tolist()
     if isinstance(values, list):
         return {name: values[index :: len(names)] for index, name in enumerate(names)}
     return {name: values[:, index] for index, name in enumerate(names)}
 
 
-def _column(contract: Contract, tensor: Tensor, values: Any) -> Any:
-    if tensor.name not in contract.names or contract.column(tensor.name).shape:
-        return values
+def _column(column: Column | None, tensor: Tensor, values: Any) -> Any:
+    if column is None or column.shape:
+        return values  # the contract says what is wrong with a name that it does not know
     if tensor.shape[1:] not in ([], [1]):
         raise ContractError(
             f"input {shorten(tensor.name)} has the shape {tensor.shape}; a column of single values"
@@ -120,16 +130,19 @@ def _column(contract: Contract, tensor: Tensor, values: Any) -> Any:
     return values if isinstance(values, list) else values.reshape(-1)
 
 
-def _values(tensor: Tensor) -> Any:
-    """An array of the tensor's shape; or a flat list, of texts or where something is null."""
-    name = shorten(tensor.name)
+def _values(tensor: Tensor, scalar: bool) -> Any:  # noqa: FBT001  # what the contract is
+    """An array of the tensor's shape; or a flat list, of texts or where something is null.
+
+    Where all columns are scalars (``scalar``) a short list stays one: the contract judges it
+    sooner than numpy would have made an array of it.
+    """
     if tensor.datatype not in _NUMPY:
         raise RequestError(
-            f"input {name} has the datatype {shorten(tensor.datatype)}",
+            f"input {shorten(tensor.name)} has the datatype {shorten(tensor.datatype)}",
             hint="the datatypes are: " + ", ".join(sorted(_NUMPY)),
         )
     if not tensor.shape:
-        raise RequestError(f"input {name} has no rows: its shape is []")
+        raise RequestError(f"input {shorten(tensor.name)} has no rows: its shape is []")
     flat = _flat(tensor)
     dtype = _NUMPY[tensor.datatype]
     kind = "O" if dtype is None else dtype.kind
@@ -138,7 +151,7 @@ def _values(tensor: Tensor) -> Any:
     if not kinds <= fit | {type(None)}:
         index = next(i for i, v in enumerate(flat) if type(v) not in fit and v is not None)
         raise _misfit(tensor, index, flat[index], expected)
-    if dtype is None:
+    if dtype is None or (scalar and len(flat) <= _SHORT and tensor.datatype in _AS_THEY_ARE):
         return flat
     if kind == "f":
         return _floats(tensor, flat, dtype, kinds).reshape(tensor.shape)

@@ -112,7 +112,13 @@ class ServedVersion:
     def _enforced(self, question: Question) -> Table:
         if question.records is not None:
             return self._enforcer.rows(question.records)
-        return self._enforcer.columns(question.columns or {})
+        columns = question.columns or {}
+        if question.rows == 1 and all(
+            type(values) is list and len(values) == 1 for values in columns.values()
+        ):
+            # The short way for a single row; it judges alike.
+            return self._enforcer.rows([{name: values[0] for name, values in columns.items()}])
+        return self._enforcer.columns(columns)
 
 
 def load_version(name: str, reference: str, found: Found) -> ServedVersion:
