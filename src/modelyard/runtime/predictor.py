@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modelyard.core.contract import numpy_dtype
-from modelyard.core.enforce import enforce, enforce_rows
+from modelyard.core.enforce import Enforcer
 from modelyard.core.plugin import Family
 from modelyard.core.table import Table
 from modelyard.errors import ModelyardError, PredictError
@@ -35,12 +35,13 @@ class Predictor:
         engine: Runs its model.
     """
 
-    __slots__ = ("_outputs", "_plans", "digest", "engine", "manifest")
+    __slots__ = ("_enforcer", "_outputs", "_plans", "digest", "engine", "manifest")
 
     def __init__(self, manifest: Manifest, digest: str, engine: Engine) -> None:
         self.manifest = manifest
         self.digest = digest
         self.engine = engine
+        self._enforcer = Enforcer(manifest.contract)
         self._plans = plan_feeds(manifest.feeds, manifest.contract)
         self._outputs = [_Promise(output) for output in manifest.contract.outputs]
 
@@ -68,8 +69,8 @@ class Predictor:
             PredictError: if the model fails on rows that do.
         """
         if isinstance(data, (Mapping, Table)):
-            return self.run(enforce(self.contract, data))
-        return self.run(enforce_rows(self.contract, data))
+            return self.run(self._enforcer.columns(data))
+        return self.run(self._enforcer.rows(data))
 
     def run(self, table: Table) -> dict[str, Array]:
         """Answer rows that are known to fit the contract.

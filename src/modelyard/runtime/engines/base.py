@@ -19,9 +19,6 @@ class Engine(ABC):
     requires: ClassVar[tuple[str, ...]] = ()
     """Distributions that it needs beyond those that every runtime needs; they are locked too."""
 
-    requires: ClassVar[tuple[str, ...]] = ()
-    """The distributions that it needs beyond numpy, onnxruntime and msgspec."""
-
     @classmethod
     @abstractmethod
     def load(cls, read: Callable[[str], bytes], manifest: Manifest) -> Self:
