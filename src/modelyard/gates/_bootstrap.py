@@ -12,11 +12,15 @@ percentile interval is first-order, which shows in skewed figures (errors of sal
 and equal to the percentile interval where there is no skew.  The acceleration comes from a
 delete-a-block jackknife of at most 200 blocks, so it needs no formula for a metric and costs
 little.  Where BCa is not defined (the estimate lies outside all resamples) the percentile
-interval stands in.
+interval stands in.  Either is expanded for few units: resamples of n units vary by a factor
+sqrt((n - 1) / n) too little, and n units call for Student's t, not for the normal law; with ten
+stores that is the difference between covering 90 times of 100 and 95.
 
 References:
     B. Efron, Better bootstrap confidence intervals, JASA 82 (1987) 171-185.
     T. DiCiccio, B. Efron, Bootstrap confidence intervals, Statistical Science 11 (1996) 189-228.
+    T. Hesterberg, What teachers should know about the bootstrap, The American Statistician 69
+    (2015) 371-386 (the expanded percentile interval).
     C. Field, A. Welsh, Bootstrapping clustered data, JRSS B 69 (2007) 369-390.
 """
 
@@ -29,6 +33,7 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import stdtr, stdtrit
 
 from modelyard.core.table import Array
 
@@ -37,6 +42,8 @@ Statistic = Callable[[Array], Array]
 CHUNK = 2**18  # weights made at once: 2 MiB of doubles stay in a core's cache
 _BLOCKS = 200
 _SURE = 10  # resamples beyond a point that make a tail probability trustworthy
+_LEAST_TAIL = 1e-12  # two units call for more than any number of resamples can show
+_FEWEST = 2  # units below which nothing can be said of their spread
 _ROUNDING = 1e-9  # of a standard error
 _NORMAL = NormalDist()
 
@@ -105,8 +112,9 @@ def bootstrap(statistic: Statistic, units: int, plan: Plan) -> list[Interval]:
     observed = statistic(np.ones((1, units)))[0]
     drawn = resample(statistic, units, plan)
     left_out = jackknife(statistic, units, plan.seed) if units > 1 else observed[None]
+    tail = _expanded((1 - plan.confidence) / 2, units)
     return [
-        _interval(float(observed[i]), drawn[:, i], left_out[:, i], plan.confidence)
+        _interval(float(observed[i]), drawn[:, i], left_out[:, i], _Tails(tail, units))
         for i in range(len(observed))
     ]
 
@@ -188,7 +196,29 @@ def more_units(interval: Interval, units: int, distance: float, confidence: floa
 _ENDLESS = 1e12
 
 
-def _interval(estimate: float, drawn: Array, left_out: Array, confidence: float) -> Interval:
+class _Tails(NamedTuple):
+    """The share of resamples outside the interval on each side, and how many units there are."""
+
+    share: float
+    units: int
+
+
+def _expanded(tail: float, units: int) -> float:
+    """The tail at which an interval of so few units must be read to mean ``tail``."""
+    if units < _FEWEST:
+        return tail
+    t = float(stdtrit(units - 1, tail))
+    return max(_NORMAL.cdf(t * math.sqrt(units / (units - 1))), _LEAST_TAIL)
+
+
+def _narrowed(z: float, units: int) -> float:
+    """The inverse: the probability that a normal deviate of resamples means."""
+    if units < _FEWEST:
+        return _NORMAL.cdf(z)
+    return float(stdtr(units - 1, z * math.sqrt((units - 1) / units)))
+
+
+def _interval(estimate: float, drawn: Array, left_out: Array, outside: _Tails) -> Interval:
     defined = np.sort(drawn[np.isfinite(drawn)])
     undefined = 1 - len(defined) / len(drawn)
     if not math.isfinite(estimate) or not len(defined):
@@ -199,13 +229,14 @@ def _interval(estimate: float, drawn: Array, left_out: Array, confidence: float)
         return Interval(estimate, estimate, estimate, 0.0, "percentile", undefined, below)
     shift = _bias(estimate, defined, error)
     speed = _acceleration(left_out[np.isfinite(left_out)])
-    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+    tails = [outside.share, 1 - outside.share]
     corrected = [_corrected(tail, shift, speed) for tail in tails]
     method = "bca"
     if any(math.isnan(tail) for tail in corrected):
         method, shift, speed, corrected = "percentile", 0.0, 0.0, tails
     low, high = np.quantile(defined, corrected)
-    below = _below(defined, estimate, error, (shift, speed))
+    z = _deviate(defined, estimate, error, (shift, speed))
+    below = min(max(_narrowed(z, outside.units), 1e-300), 1.0)
     return Interval(estimate, float(low), float(high), error, method, undefined, below)
 
 
@@ -238,18 +269,17 @@ def _corrected(tail: float, shift: float, speed: float) -> float:
     return _NORMAL.cdf(shift + moved / (1 - speed * moved))
 
 
-def _below(defined: Array, estimate: float, error: float, bca: tuple[float, float]) -> float:
-    """Invert the interval at 0: the p-value of a true figure of 0 or less.
+def _deviate(defined: Array, estimate: float, error: float, bca: tuple[float, float]) -> float:
+    """Invert the interval at 0: the normal deviate of a true figure of 0 or less.
 
     Where fewer than 10 resamples lie on one side of 0 the resamples cannot resolve the tail;
     there the normal approximation says how small it is.
     """
     shift, speed = bca
     share = _share_below(defined, 0.0, error)
-    beyond = min(share, 1 - share) * len(defined)
-    if beyond < _SURE:
-        return min(max(_NORMAL.cdf(-estimate / error), 1e-300), 1.0)
+    if min(share, 1 - share) * len(defined) < _SURE:
+        return -estimate / error
     moved = _NORMAL.inv_cdf(share) - shift
     if 1 + speed * moved <= 0:
-        return _NORMAL.cdf(-estimate / error)
-    return _NORMAL.cdf(moved / (1 + speed * moved) - shift)
+        return -estimate / error
+    return moved / (1 + speed * moved) - shift
