@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
 Backend = Literal["pandas", "polars", "pyarrow"]
 _BACKENDS: tuple[Backend, ...] = ("pandas", "polars", "pyarrow")
+_LOSSLESS: tuple[Backend, ...] = ("pyarrow", "polars")
+"""They keep whole numbers whole where others of their column are missing; pandas does not."""
+
 _INTEGER = re.compile(r"[+-]?[0-9]{1,400}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?", re.ASCII)
 _NOTHING = ("nan", "NaN", "NA", "null")
@@ -41,10 +44,10 @@ def load_table(path: str | Path) -> Any:
     """
     path = _checked(Path(path))
     kind = path.suffix.lower()
-    backend = _backend(kind)
+    if kind == ".parquet":
+        return _parquet(path, _BACKENDS)
+    backend = _backend(_BACKENDS)
     try:
-        if kind == ".parquet":
-            return nw.read_parquet(str(path), backend=backend).to_native()
         if kind == ".csv":
             return nw.read_csv(str(path), backend=backend).to_native()
         data = _json(path)
@@ -69,7 +72,7 @@ def load_rows(path: str | Path, contract: Contract) -> Table:
     path = _checked(Path(path))
     kind = path.suffix.lower()
     if kind == ".parquet":
-        return convert(load_table(path), contract)
+        return convert(_parquet(path, _LOSSLESS), contract)
     if kind == ".csv":
         return enforce_rows(contract, _records(path, contract))
     data = _json(path)
@@ -89,13 +92,20 @@ def _checked(path: Path) -> Path:
     return path
 
 
-def _backend(kind: str) -> Backend:
-    for name in _BACKENDS:
-        if find_spec(name) is None:
-            continue
-        if name == "pandas" and kind == ".parquet" and find_spec("pyarrow") is None:
-            continue  # pandas reads Parquet through Arrow
-        return name
+def _parquet(path: Path, among: tuple[Backend, ...]) -> Any:
+    if find_spec("pyarrow") is None:
+        among = ("polars",)  # pandas reads Parquet through Arrow
+    backend = _backend(among)
+    try:
+        return nw.read_parquet(str(path), backend=backend).to_native()
+    except Exception as e:  # each library has error classes of its own
+        raise _unreadable(path, str(e)) from e
+
+
+def _backend(among: tuple[Backend, ...]) -> Backend:
+    for name in among:
+        if find_spec(name) is not None:
+            return name
     raise MissingExtraError("none of pandas, polars and pyarrow", extra="build")
 
 
