@@ -434,3 +434,22 @@ def test_a_better_model_is_shown_to_be_better_by_pairing(cancer):
     both = MetricGate(metric="accuracy", minimum=0.5, **FAST).judge(Evidence(strong, labelled))
     unpaired = np.hypot(own.evidence["standard_error"], both.evidence["standard_error"])
     assert verdict.evidence["gain"]["standard_error"] < unpaired
+
+
+def test_a_candidate_that_is_worse_by_the_margin_rarely_passes_and_one_as_good_does():
+    """Non-inferiority keeps its word: at the very margin about 2.5 of 100 pass."""
+    random = np.random.default_rng(26)
+    rows = table(np.zeros((300, 1)))
+    y = np.zeros(300)
+    gate = ChampionGate(metric="mae", margin=0.1, relative=True, resamples=300)
+    passed = {1.1: 0, 1.0: 0}
+    for run in range(200):
+        hard = random.gamma(4, 1, 300)
+        noise = random.normal(0, 0.4, 300)
+        champion = answers({"prediction": hard})._replace(digest="sha256:champion")
+        for worse in passed:
+            candidate = answers({"prediction": hard * worse + noise})
+            labelled = Labelled(rows, y, {}, digest=str(run))
+            passed[worse] += gate.judge(Evidence(candidate, labelled, champion)).passed
+    assert passed[1.1] / 200 <= 0.06
+    assert passed[1.0] / 200 > 0.95
