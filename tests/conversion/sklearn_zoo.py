@@ -1,4 +1,4 @@
-"""Sixty and more fitted models, as people build them, for the sweep over conversion and flavor."""
+"""Models as people build them, nearly 150, for the sweeps over conversion and flavor."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ from sklearn import (
     tree,
 )
 from sklearn import preprocessing as pre
+from sklearn.base import clone
 from sklearn.datasets import make_classification, make_regression
+from threadpoolctl import threadpool_limits
 
 ROWS = 240
 pipe = pipeline.make_pipeline
@@ -368,7 +370,7 @@ TABLES = {
         ensemble.ExtraTreesClassifier(20, random_state=0),
     ),
 }
-FOREIGN = {
+ODD = {
     "isotonic": (isotonic.IsotonicRegression(out_of_bounds="clip"), "one"),
     "dummy": (dummy.DummyRegressor(), "values"),
 }
@@ -379,8 +381,77 @@ FORM = {
     **{name: (model, "counts") for name, model in COUNTS.items()},
     **{name: (model, "several") for name, model in SEVERAL.items()},
     **{name: (model, "table") for name, model in TABLES.items()},
-    **FOREIGN,
+    **ODD,
 }
+
+NATIVE = {"quantile_normal", "dummy"}
+"""Those that have no exact ONNX form, and go to skops."""
+
+NOWHERE = {"gaussian_process", "gaussian_process_three"}
+"""Those that skops does not trust either."""
+
+FAST = (
+    "logistic",
+    "logistic_three",
+    "sgd_huber_three",
+    "ridge_classifier",
+    "lda_three",
+    "qda",
+    "gaussian_nb_three",
+    "bernoulli_nb",
+    "decision_tree",
+    "random_forest_three",
+    "gradient_boosting_three",
+    "hist_gradient_boosting",
+    "ada_boost_three",
+    "bagging",
+    "svc_three",
+    "svc_poly",
+    "mlp_three",
+    "knn_three",
+    "voting_soft",
+    "voting_hard_three",
+    "stacking",
+    "calibrated_sigmoid_three",
+    "calibrated_isotonic",
+    "one_vs_rest_three",
+    "fixed_threshold",
+    "linear",
+    "svr",
+    "kernel_ridge",
+    "forest_regressor",
+    "ada_regressor",
+    "mlp_regressor",
+    "knn_regressor",
+    "gaussian_process_regressor",
+    "log_target",
+    "poly_ridge",
+    "spline_ridge",
+    "bins_ridge",
+    "power_ridge",
+    "quantile_uniform",
+    "pca_ridge",
+    "union",
+    "poisson",
+    "several_pls",
+    "multi_output",
+    "chain",
+    "k_means",
+    "isolation_forest",
+    "one_class_svm",
+    "gaussian_mixture",
+    "table_logistic",
+    "table_imputed_strings",
+    "table_constant_strings",
+    "table_infrequent",
+    "table_strict",
+    "table_target",
+    "table_indicator",
+    "table_knn_imputer",
+    "table_flags",
+    "table_unscaled_forest",
+    "isotonic",
+)
 
 
 def fitted(name, dtype=np.float64):
@@ -395,8 +466,7 @@ def fitted(name, dtype=np.float64):
         x = x[:, :1]
     else:
         x, y = numeric(form, dtype=dtype)
-    with warnings.catch_warnings():
+    # Threads of small fits only wait for each other where the machine is busy.
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")
-        from sklearn.base import clone
-
         return clone(model).fit(x, y), x

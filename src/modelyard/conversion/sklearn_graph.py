@@ -175,12 +175,14 @@ class Graph:
             inputs.append(_info(STRINGS, "string", (len(self.strings),)))
         if not inputs:
             raise refuse("the model uses none of its inputs")
+        nodes = self._shortened()
+        used = {name for node in nodes for name in node.input}
         graph = helper.make_graph(
-            self._shortened(),
+            nodes,
             "sklearn",
             inputs,
             [_info(name, dtype, shape) for name, (_, dtype, shape) in outputs.items()],
-            initializer=self.initializers,
+            initializer=[tensor for tensor in self.initializers if tensor.name in used],
         )
         domains = {**OPSETS, **dict.fromkeys(sorted(self._domains - set(OPSETS)), 1)}
         model = helper.make_model(
