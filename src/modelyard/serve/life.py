@@ -7,6 +7,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+from modelyard.errors import ServeError
 from modelyard.serve.keeper import Keeper
 from modelyard.serve.listener import Listener, url_of
 from modelyard.serve.log import Log, told
@@ -62,7 +63,7 @@ class Life:
         serving = loop.create_task(listener.serve())
         try:
             if await self._load(time.monotonic()):
-                await self._stop.wait()
+                await self._until_stopped(serving)
         finally:
             left = await self._end(listener, serving)
         return left
@@ -85,6 +86,15 @@ class Life:
         self._log.event("started", {"url": self._url, "seconds": seconds})
         self._ready(self._url)
         return True
+
+    async def _until_stopped(self, serving: asyncio.Task[None]) -> None:
+        stopping = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not self._stop.is_set():
+            why = serving.exception()
+            self._log.event("listener ended", {"why": told(why) if why else ""})
+            raise ServeError("the server stopped listening by itself") from why
 
     async def _end(self, listener: Listener, serving: asyncio.Task[None]) -> int:
         self._plane.stopping = True

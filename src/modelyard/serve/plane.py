@@ -7,6 +7,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
+from modelyard.core.refusal import shorten
 from modelyard.errors import NotFoundError, NotReadyError, TooLargeError
 
 if TYPE_CHECKING:
@@ -79,11 +80,11 @@ class Plane:
                     f"no version of {name!r} is loaded", model=name, hint="ask again soon"
                 )
             raise NotFoundError(
-                f"no model {name!r} is served here", subject=name, hint=_listing(serving)
+                f"no model {shorten(name)} is served here", subject=name, hint=_listing(serving)
             )
         if version is not None and version not in (found.version, found.digest):
             raise NotFoundError(
-                f"version {version!r} of {name!r} is not served here",
+                f"version {shorten(version)} of {name!r} is not served here",
                 subject=f"{name}:{version}",
                 hint=f"the version served is {found.version}",
             )
@@ -138,7 +139,7 @@ class Plane:
         for name in names:
             if name not in known:
                 raise NotFoundError(
-                    f"{version.name!r} has no output {name[:60]!r}",
+                    f"{version.name!r} has no output {shorten(name)}",
                     subject=name[:60],
                     hint="its outputs are: " + ", ".join(known),
                 )
