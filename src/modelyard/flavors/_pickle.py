@@ -7,7 +7,18 @@ from pathlib import Path
 from modelyard.errors import PickleRefusedError
 
 _SUFFIXES = frozenset({".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle", ".p", ".pt", ".pth"})
-_COMPRESSIONS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"x\x9c", b"x\xda", b"x\x01", b"ZF0x")
+# gzip, bzip2, xz, lzma, zlib at each of its levels, and what joblib itself once wrote.
+_COMPRESSIONS = (
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ\x00",
+    b"]\x00\x00",
+    b"x\x01",
+    b"x^",
+    b"x\x9c",
+    b"x\xda",
+    b"ZF",
+)
 _PROTOCOLS = frozenset(range(2, 6))
 _HEAD = 512
 
