@@ -17,7 +17,7 @@ MAX_BYTES = 16 * 2**20
 MAX_FILES = 10_000
 
 Size = Annotated[int, msgspec.Meta(ge=0)]
-Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
