@@ -98,7 +98,9 @@ def start():
     @contextmanager
     def run(place, verb, *arguments):
         command = [sys.executable, str(WORKER), verb, place.url, place.store, *map(str, arguments)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        ) as process:
             try:
                 yield process
             finally:

@@ -6,6 +6,7 @@ Run as a script: ``worker.py VERB URL STORE ...``.
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -54,8 +55,8 @@ def make_bundle(number: int, name: str = "fraud") -> Bundle:
 
 
 def say(what: object) -> None:
-    sys.stdout.write(f"{what}\n")
-    sys.stdout.flush()
+    # One write, so that a kill cannot cut it in two.
+    os.write(1, f"{what}\n".encode())
 
 
 def passed(*gates: str) -> list[Verdict]:
@@ -96,6 +97,24 @@ def opened(registry: Registry) -> None:
     say(registry.sequence())
 
 
+def nursery(url: str, store: str) -> None:
+    """Fork a child for every line of input, which is quicker than to start Python anew."""
+    for line in sys.stdin:
+        verb, *rest = line.split()
+        child = os.fork()
+        if child == 0:
+            work(url, store, verb, *rest)
+        os.write(1, b"child %d\n" % child)
+        os.waitpid(child, 0)
+        # The child may have died in the middle of a line.
+        os.write(1, b"\ndead\n")
+
+
+def work(url: str, store: str, verb: str, *rest: str) -> None:
+    with Registry.open(url, store) as registry:
+        VERBS[verb](registry, *rest)
+
+
 VERBS = {
     "register": register,
     "register_for_ever": register_for_ever,
@@ -106,5 +125,7 @@ VERBS = {
 
 if __name__ == "__main__":
     verb, url, store, *rest = sys.argv[1:]
-    with Registry.open(url, store) as registry:
-        VERBS[verb](registry, *rest)
+    if verb == "nursery":
+        nursery(url, store)
+    else:
+        work(url, store, verb, *rest)
