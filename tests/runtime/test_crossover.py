@@ -4,8 +4,12 @@ import threading
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from modelyard.runtime.crossover import BUDGET, START, TRIES, Crossover
+from modelyard.bundle.opened import open_bundle
+from modelyard.runtime import load
+from modelyard.runtime.crossover import BUDGET, START, TRIES, Crossover, Split
 
 
 class Clock:
@@ -138,3 +142,47 @@ def test_nobody_waits_for_a_measurement():
     go_on.set()
     first.join(10)
     assert not first.is_alive()
+
+
+@given(st.integers(2, 9), st.integers(0, 40))
+def test_split_gives_each_row_its_own_answer(threads, more):
+    rows = threads + more
+    seen = []
+
+    def double(feeds):
+        seen.append(len(feeds["x"]))
+        return {"y": feeds["x"] * 2, "s": feeds["s"]}
+
+    feeds = {
+        "x": np.arange(rows * 2).reshape(rows, 2),
+        "s": np.array([str(n) for n in range(rows)], object),
+    }
+    got = Split(double, threads)(feeds)
+    np.testing.assert_array_equal(got["y"], feeds["x"] * 2)
+    assert got["s"].tolist() == feeds["s"].tolist()
+    assert sum(seen) == rows
+    assert len(seen) == threads
+    assert min(seen) >= 1
+
+
+def test_split_tells_the_failure_of_any_thread():
+    def fail_late(feeds):
+        if feeds["x"][0]:
+            raise RuntimeError("no")
+        return {"y": feeds["x"]}
+
+    with pytest.raises(RuntimeError):
+        Split(fail_late, 3)({"x": np.arange(9)})
+
+
+def test_a_real_model_answers_the_same_shared_out(directory):
+    bundle = open_bundle(directory)
+    predictor = load(bundle)
+    rows = bundle.golden().rows.take(np.arange(5000) % 4)
+    engine = type(predictor.engine)(predictor.engine._session, ["label", "prediction"], threads=3)
+    feeds = predictor.feeds(rows)
+    alone, shared = engine._alone(feeds), Split(engine._alone, 3)(feeds)
+    for name, answer in alone.items():
+        np.testing.assert_array_equal(shared[name], answer)
+    for _ in range(3):
+        np.testing.assert_array_equal(engine.run(feeds)["prediction"], alone["prediction"])

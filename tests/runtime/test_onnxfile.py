@@ -83,10 +83,6 @@ def hidden_models():
     long.attribute.append(helper.make_attribute("floats", [0.5] * 100_000))
     long.attribute.append(helper.make_attribute("value", tensor))
     yield "after long lists", wrapped(long)
-    lone = TensorProto(name="t", data_location=TensorProto.EXTERNAL)
-    model = wrapped(constant(lone))
-    model.doc_string = "location"
-    yield "no location", model
 
 
 @pytest.mark.parametrize(

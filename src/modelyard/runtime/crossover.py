@@ -1,14 +1,19 @@
-"""Which of two ways of running a model a batch takes: alone, or with several threads.
+"""Which of two ways of running a model a batch takes: in one thread, or shared out to several.
 
 One thread answers small batches soonest.  From how many rows on several threads win, if they ever
 do, depends on the model and the machine, so it is measured: on the first large batches that come,
 in bounded time, and only where both ways answer equal to the last bit.
+
+The rows are shared out, and each thread runs its own in the one session.  onnxruntime's own threads
+share out the trees of a forest instead, and add up their answers in another order: other bits.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -48,8 +53,7 @@ class Crossover:
 
     Args:
         alone: Runs a batch in one thread.
-        make: Makes the way that uses several; called once at most, when a large batch comes.  If
-            it fails, one thread it stays.
+        make: Makes the way that uses several; called once at most, when a large batch comes.
         clock: Tells the time in seconds.
     """
 
@@ -125,6 +129,32 @@ class Crossover:
         begin = self._clock()
         answer = run(feeds)
         return answer, self._clock() - begin
+
+
+class Split:
+    """Shares a batch's rows out to several threads, and puts their answers together again.
+
+    Args:
+        run: Runs a batch in one thread; several threads may be in it at once.
+        threads: How many threads there are, the caller's own included.
+    """
+
+    def __init__(self, run: Run, threads: int) -> None:
+        self._run = run
+        self._threads = threads
+        self._others = ThreadPoolExecutor(threads - 1, thread_name_prefix="modelyard-rows")
+
+    def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run a batch; it has at least as many rows as there are threads."""
+        rows = len(next(iter(feeds.values())))
+        edges = [rows * number // self._threads for number in range(self._threads + 1)]
+        pieces = [
+            {name: tensor[start:end] for name, tensor in feeds.items()}
+            for start, end in itertools.pairwise(edges)
+        ]
+        waiting = [self._others.submit(self._run, piece) for piece in pieces[1:]]
+        answers = [self._run(pieces[0]), *[future.result() for future in waiting]]
+        return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
 
 def _head(feeds: Mapping[str, Array], rows: int) -> dict[str, Array]:

@@ -38,6 +38,7 @@ _BELOW: dict[str, dict[int, str]] = {
     "sparse": {1: "tensor", 2: "tensor"},
     "tensor": {},
 }
+_LOCATION = b"location"
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
 # Long runs of numbers in one attribute (trees have millions) are passed over in one step: floats
 # are field 7 as fixed32, ints field 8 as varint.
@@ -67,15 +68,16 @@ def check_self_contained(content: bytes) -> None:
     foreign = domains - DOMAINS - functions
     if foreign:
         raise ValueError(f"it needs operators of {min(foreign)!r}, which a bundle cannot bring")
-    # External data are named by a key "location", which protobuf stores verbatim: where the word
-    # does not occur there are none.  Where it does, say as a column's name, look at every tensor.
-    if b"location" in content:
-        _walk(content, _Field(0, _BYTES, 0, len(content)), "model", 0)
+    _walk(content, _Field(0, _BYTES, 0, len(content)), "model", 0)
 
 
 def _walk(content: bytes, field: _Field, message: str, depth: int) -> None:
     if depth > _MAX_DEPTH:
         _refuse("it is nested too deep")
+    # External data are named by a key "location", which protobuf stores verbatim: where the word
+    # does not occur, and it hardly ever does, nothing has to be looked at.
+    if content.find(_LOCATION, field.start, field.end) < 0:
+        return
     below = _BELOW[message]
     for inner in _fields(content, field.start, field.end, runs=message == "attribute"):
         kind = below.get(inner.number)

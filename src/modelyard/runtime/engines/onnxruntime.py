@@ -11,7 +11,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime as ort
 
 from modelyard.errors import BundleError, ManifestError
-from modelyard.runtime.crossover import Crossover
+from modelyard.runtime.crossover import Crossover, Split
 from modelyard.runtime.engines.base import Engine
 from modelyard.runtime.onnxfile import check_self_contained
 
@@ -36,37 +36,29 @@ _TENSORS = {
 class OnnxRuntime(Engine):
     """An ONNX model in onnxruntime.
 
-    One thread runs it, and large batches several, where that was measured to be faster and to
-    answer the same; see ``crossover``.  The second session is made from the bundle's file when it
-    is first needed, so that a server that never sees large batches holds the model once.
+    One thread runs it.  Large batches are shared out to several, where that was measured to be
+    faster and to answer the same; see ``crossover``.
 
     Args:
-        session: The session that runs in one thread.
+        session: Runs in one thread.
         outputs: The names of the outputs to ask for.
-        crossover: Decides which session a batch goes to; None where there is but one processor.
+        threads: How many threads a large batch may use.
     """
 
-    def __init__(
-        self, session: Any, outputs: list[str], another: Callable[[], Any] | None = None
-    ) -> None:
+    def __init__(self, session: Any, outputs: list[str], threads: int = 1) -> None:
         self._session = session
         self._outputs = outputs
         self.crossover: Crossover | None = None
-        if another is not None:
-            self.crossover = Crossover(self._alone, lambda: self._runner(another()))
+        if threads > 1:
+            self.crossover = Crossover(self._alone, lambda: Split(self._alone, threads))
 
     @classmethod
     def load(cls, read: Callable[[str], bytes], manifest: Manifest) -> Self:
         """See ``Engine.load``."""
-        session = _session(read(manifest.model), manifest, threads=1)
+        session = _session(read(manifest.model), manifest)
         _check_signature(session, manifest)
         outputs = [output.name for output in manifest.contract.outputs]
-        threads = len(os.sched_getaffinity(0))
-        if threads == 1:
-            return cls(session, outputs)
-        return cls(
-            session, outputs, lambda: _session(read(manifest.model), manifest, threads=threads)
-        )
+        return cls(session, outputs, threads=len(os.sched_getaffinity(0)))
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """See ``Engine.run``."""
@@ -78,14 +70,8 @@ class OnnxRuntime(Engine):
         answers = self._session.run(self._outputs, feeds)
         return dict(zip(self._outputs, answers, strict=True))
 
-    def _runner(self, session: Any) -> Callable[[Mapping[str, Array]], dict[str, Array]]:
-        def run(feeds: Mapping[str, Array]) -> dict[str, Array]:
-            return dict(zip(self._outputs, session.run(self._outputs, feeds), strict=True))
 
-        return run
-
-
-def _session(content: bytes, manifest: Manifest, *, threads: int) -> Any:
+def _session(content: bytes, manifest: Manifest) -> Any:
     try:
         check_self_contained(content)
     except ValueError as e:
@@ -96,7 +82,7 @@ def _session(content: bytes, manifest: Manifest, *, threads: int) -> Any:
         ) from e
     try:
         return ort.InferenceSession(
-            content, sess_options=_options(threads), providers=["CPUExecutionProvider"]
+            content, sess_options=_options(), providers=["CPUExecutionProvider"]
         )
     except Exception as e:  # onnxruntime's own errors have no base but Exception
         raise BundleError(
@@ -105,9 +91,9 @@ def _session(content: bytes, manifest: Manifest, *, threads: int) -> Any:
         ) from e
 
 
-def _options(threads: int) -> Any:
+def _options() -> Any:
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = _FATAL
