@@ -45,13 +45,15 @@ kind stand side by side as `[gates.<any name>]` with `kind = "metric"`.
 
 def pages() -> dict[str, str]:
     """Every generated page: file name -> text."""
-    return {
-        "command-line.md": HEAD + command_line(),
-        "settings.md": HEAD + settings(),
-        "gates.md": HEAD + gates(),
-        "errors.md": HEAD + error_tree(),
-        "python.md": HEAD + python(),
+    written = {
+        "command-line.md": command_line(),
+        "settings.md": settings(),
+        "gates.md": gates(),
+        "errors.md": error_tree(),
+        "python.md": python(),
     }
+    # Docstrings mark code by two backticks, Markdown by one.
+    return {name: HEAD + re.sub(r"(?<!`)``(?!`)", "`", text) for name, text in written.items()}
 
 
 def command_line() -> str:
@@ -126,7 +128,9 @@ def _prose(doc: str | None) -> str:
 
 
 def _fields(kind: Any) -> Iterator[tuple[str, str, str]]:
-    meanings = _meanings(inspect.getdoc(kind) or "")
+    meanings: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        meanings |= _meanings(inspect.cleandoc(base.__doc__ or ""))
     for field in msgspec.structs.fields(kind):
         yield (f"`{field.encode_name}`", meanings.get(field.name, ""), f"`{_default(field)}`")
 

@@ -47,7 +47,8 @@ class Data(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """``[data]``: held-out rows for the gates.
 
     Args:
-        holdout: A .parquet, .csv or .json file of rows that the model never saw.
+        holdout: Rows that the model never saw: a .parquet, .csv or .json file, or
+            ``file.py:function`` for a function that returns a frame.
         label: The column that holds the true answers.
         weight: The column that holds weights, or "".
     """
@@ -70,7 +71,13 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Serve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[serve]``: where the server listens, and the most it takes in."""
+    """``[serve]``: where the server listens, and the most it takes in.
+
+    Args:
+        host: The address; one that other machines reach needs a flag of ``modelyard serve``.
+        port: The port; 0 takes a free one.
+        maximum_body_mb: The largest body of a request, in MiB.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8080
