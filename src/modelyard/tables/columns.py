@@ -12,6 +12,9 @@ from modelyard.core.table import Series
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from modelyard.core.table import Array, Mask
+
+_NUMBERS = frozenset("biuf")
 _MISSING_TYPES = ("NAType", "NaTType")
 
 
@@ -21,31 +24,35 @@ def extract(series: nw.Series[Any]) -> Series | list[Any]:
     Returns:
         A Series for booleans, numbers and times; else Python values, None where one is missing.
     """
+    if _numpy_kind(series) in _NUMBERS:
+        return Series(series.to_numpy())  # the short way for pandas' commonest columns
+    mask = missing_mask(series)
+    values = _array(series, mask)
+    if values is not None and values.dtype.kind != "O":
+        return Series(values, None if values.dtype.kind == "f" else mask)
+    rows = plain(series.to_list(), mask)
+    if isinstance(series.dtype, (nw.List, nw.Array)) and mask is None:
+        return _typed_rows(rows, series.dtype)
+    return rows
+
+
+def _array(series: nw.Series[Any], mask: Mask | None) -> Array | None:
+    """Booleans, numbers and times as numpy holds them; None for all else."""
     dtype = series.dtype
-    missing = np.asarray(series.is_null().to_numpy(), np.bool_)
-    mask = missing if missing.any() else None
     if dtype == nw.Boolean or (dtype.is_integer() and dtype not in (nw.Int128, nw.UInt128)):
         whole = series if mask is None else series.fill_null(False if dtype == nw.Boolean else 0)
-        return Series(whole.to_numpy(), mask)
+        return whole.to_numpy()
     if dtype.is_float():
         values = series.to_numpy()
-        if mask is not None and values.dtype.kind == "f":
-            values = np.where(mask, np.nan, values).astype(values.dtype, copy=False)
-        return Series(values)
-    if dtype in (nw.Datetime, nw.Date):
-        if dtype == nw.Date:
-            series = series.cast(nw.Datetime("us"))
-        elif getattr(dtype, "time_zone", None):
+        return values if mask is None else np.where(mask, np.nan, values).astype(values.dtype)
+    if dtype == nw.Date:
+        return series.cast(nw.Datetime("us")).to_numpy()
+    if dtype == nw.Datetime:
+        if getattr(dtype, "time_zone", None):
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        return Series(series.to_numpy(), mask)
-    if dtype in (nw.Duration, nw.Unknown) and mask is None:
-        values = series.to_numpy()
-        if values.dtype.kind in "mc":
-            return Series(values)
-    rows = plain(series.to_list(), mask)
-    if isinstance(dtype, (nw.List, nw.Array)) and mask is None:
-        return _typed_rows(rows, dtype)
-    return rows
+        return series.to_numpy()
+    # Durations and complex numbers keep their dtype, so that the refusal can name it.
+    return series.to_numpy() if dtype in (nw.Duration, nw.Unknown) and mask is None else None
 
 
 def _typed_rows(rows: list[Any], dtype: nw.List | nw.Array) -> list[Any]:
@@ -59,6 +66,17 @@ def _typed_rows(rows: list[Any], dtype: nw.List | nw.Array) -> list[Any]:
         return [np.array(row, str(inner).lower()) for row in rows]
     except (TypeError, ValueError):  # ragged within a row; said with the column's name later
         return rows
+
+
+def _numpy_kind(series: nw.Series[Any]) -> str:
+    native = getattr(series.to_native(), "dtype", None)
+    return native.kind if isinstance(native, np.dtype) else ""
+
+
+def missing_mask(series: nw.Series[Any]) -> Mask | None:
+    """Which rows of a column are missing, or None where none is."""
+    missing = np.asarray(series.is_null().to_numpy(), np.bool_)
+    return missing if missing.any() else None
 
 
 def plain(values: Iterable[Any], mask: Any = None) -> list[Any]:

@@ -12,7 +12,7 @@ from modelyard.core.contract import LONGEST_NAME
 from modelyard.core.refusal import shorten
 from modelyard.core.table import Series, Table
 from modelyard.errors import UsageError
-from modelyard.tables.columns import extract, listed_categories
+from modelyard.tables.columns import extract, listed_categories, missing_mask
 from modelyard.tables.frame import Frame
 from modelyard.tables.infer import infer
 from modelyard.tables.restore import pandas_way, polars_way, pyarrow_way
@@ -107,7 +107,7 @@ def _kind(frame: nw.DataFrame[Any]) -> str:
 def _way(series: nw.Series[Any], given: Series | list[Any], known: list[Any] | None) -> Way:
     library = nw.get_native_namespace(series)
     native = series.to_native()
-    nulls = bool(np.asarray(series.is_null().to_numpy()).any())
+    nulls = missing_mask(series) is not None
     if series.implementation.is_pandas():
         rows_as_arrays = isinstance(given, list) and isinstance(given[0], np.ndarray)
         return pandas_way(library, native.dtype, mark=_mark(series), rows_as_arrays=rows_as_arrays)
@@ -118,8 +118,8 @@ def _way(series: nw.Series[Any], given: Series | list[Any], known: list[Any] | N
 
 def _mark(series: nw.Series[Any]) -> Any:
     """What the sample itself has where a value is missing."""
-    gone = np.flatnonzero(np.asarray(series.is_null().to_numpy(), np.bool_))
-    return series.to_native().iloc[int(gone[0])] if len(gone) else None
+    gone = missing_mask(series)
+    return None if gone is None else series.to_native().iloc[int(gone.argmax())]
 
 
 def _assemble(frame: nw.DataFrame[Any], ways: dict[str, Way]) -> Any:

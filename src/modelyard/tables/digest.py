@@ -51,12 +51,12 @@ def _parts(values: Array, missing: Array) -> tuple[bytes, ...]:
     if values.dtype.kind in "OUT":
         flat = values.reshape(len(values), -1)
         texts = [
-            b"" if lost else str(text).encode()
+            "" if lost else text
             for row, lost in zip(flat.tolist(), missing.tolist(), strict=True)
             for text in row
         ]
-        lengths = np.fromiter(map(len, texts), np.dtype("<i8"), len(texts))
-        return gone, lengths.tobytes(), b"".join(texts)
+        lengths = np.fromiter(map(len, texts), np.dtype("<i8"), len(texts))  # in characters
+        return gone, lengths.tobytes(), "".join(texts).encode()
     values = np.array(values, values.dtype.newbyteorder("<"))
     if values.dtype.kind == "f":
         values[np.isnan(values)] = 0 if values.ndim == 1 else np.nan
