@@ -11,10 +11,11 @@ from demand.protocol import HORIZONS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from numpy.typing import NDArray
+
     from demand.features import FeatureMaker, Rows
     from demand.models import Model
     from demand.protocol import Round
-    from numpy.typing import NDArray
 
 FIRST_TRAINED_WEEK = 48
 

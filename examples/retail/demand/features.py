@@ -15,8 +15,9 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from demand.data import Panel
     from numpy.typing import NDArray
+
+    from demand.data import Panel
 
     Grid = NDArray[np.float64]
 

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
-    from demand.features import Rows
     from numpy.typing import NDArray
+
+    from demand.features import Rows
 
     Forecast = Callable[[pd.DataFrame], NDArray[np.float64]]
 

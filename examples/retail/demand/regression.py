@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
-    from demand.features import Rows
     from numpy.typing import NDArray
+
+    from demand.features import Rows
 
 DRIVERS = (
     "log_price",
