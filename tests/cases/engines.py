@@ -6,14 +6,22 @@ import hashlib
 from functools import cache
 from typing import TYPE_CHECKING
 
+import lightgbm
 import numpy as np
+import pandas as pd
+import xgboost
 from onnx import TensorProto, helper, numpy_helper
+from sklearn import compose, linear_model, pipeline, preprocessing
 
 from modelyard.core.contract import Column, Contract, Output
 from modelyard.core.manifest import Feed, File, Manifest, Tolerance
 from modelyard.core.table import Series, Table
-from modelyard.flavors.base import Export
+from modelyard.flavors.base import Export, Flavor
+from modelyard.flavors.lightgbm import LightGBM
+from modelyard.flavors.sklearn import Sklearn
+from modelyard.flavors.xgboost import XGBoost
 from modelyard.runtime.engines.checks import Case, Made
+from modelyard.tables.read import read_frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,4 +157,72 @@ def _labels() -> Made:
     return made("onnxruntime", export, rows, outputs)
 
 
-CASES = {"onnxruntime": [Case(_regression), Case(_labels)]}
+def _trees() -> tuple[pd.DataFrame, Array]:
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame(
+        {
+            "price": np.where(rng.random(60) < 0.2, np.nan, rng.normal(size=60)),
+            "brand": pd.Categorical(rng.choice(["ash", "birch", "oak"], 60)),
+            "stock": rng.integers(0, 9, 60),
+        }
+    )
+    return frame, np.nan_to_num(frame["price"].to_numpy()) + (frame["brand"] == "oak")
+
+
+def _native(flavor: Flavor, model: object, sample: object, runtime: str) -> Made:
+    frame = read_frame(sample)
+    (candidate,) = (c for c in flavor.candidates(model, frame) if c.runtime == runtime)
+    rows = frame.table.take(np.arange(20))
+    return made(runtime, candidate.make(), rows, flavor.answer(model, frame, rows))
+
+
+@cache
+def _xgboost() -> Made:
+    frame, score = _trees()
+    model = xgboost.XGBClassifier(n_estimators=5, enable_categorical=True, n_jobs=1)
+    return _native(XGBoost(), model.fit(frame, score > 0), frame, "xgboost")
+
+
+@cache
+def _xgboost_linear() -> Made:
+    frame, score = _trees()
+    sample = frame[["price", "stock"]].to_numpy(np.float32)
+    settings = {"booster": "gblinear", "updater": "coord_descent", "nthread": 1}
+    model = xgboost.train(settings, xgboost.DMatrix(sample, score), num_boost_round=5)
+    return _native(XGBoost(), model, sample, "xgboost")
+
+
+@cache
+def _lightgbm() -> Made:
+    frame, score = _trees()
+    names = np.array(["low", "mid", "top"])[np.digitize(score, [0, 1])]
+    model = lightgbm.LGBMClassifier(n_estimators=5, min_child_samples=3, verbose=-1, n_jobs=1)
+    return _native(LightGBM(), model.fit(frame, names), frame, "lightgbm")
+
+
+@cache
+def _sklearn() -> Made:
+    frame, score = _trees()
+    encoder = preprocessing.OneHotEncoder(handle_unknown="ignore")
+    model = pipeline.make_pipeline(
+        compose.make_column_transformer(
+            (encoder, ["brand"]), (preprocessing.StandardScaler(), ["stock"])
+        ),
+        linear_model.LogisticRegression(),
+    )
+    return _native(Sklearn(), model.fit(frame, np.asarray(score > 0)), frame, "sklearn")
+
+
+@cache
+def _sklearn_matrix() -> Made:
+    frame, score = _trees()
+    sample = frame[["stock"]].to_numpy(np.float64)
+    return _native(Sklearn(), linear_model.Ridge().fit(sample, score), sample, "sklearn")
+
+
+CASES = {
+    "lightgbm": [Case(_lightgbm)],
+    "onnxruntime": [Case(_regression), Case(_labels)],
+    "sklearn": [Case(_sklearn), Case(_sklearn_matrix)],
+    "xgboost": [Case(_xgboost), Case(_xgboost_linear)],
+}

@@ -10,10 +10,16 @@ import lightgbm
 import numpy as np
 import pandas as pd
 import xgboost
+from onnx import TensorProto, helper, numpy_helper
+from sklearn import compose, ensemble, linear_model, preprocessing, svm
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
 
 from modelyard.core.manifest import File, Manifest
 from modelyard.flavors.checks import FlavorCase
 from modelyard.flavors.lightgbm import LightGBM
+from modelyard.flavors.onnx import Onnx
+from modelyard.flavors.sklearn import Sklearn
 from modelyard.flavors.xgboost import XGBoost
 from modelyard.runtime.predictor import ENGINES, Predictor
 
@@ -109,11 +115,62 @@ def _lgbm_linear():
     return lightgbm.train(settings, data, num_boost_round=5), sample, score
 
 
+def _sklearn_table():
+    frame, score = shop()
+    labels = np.array(["low", "high"])[_classes(score, 2)]
+    model = make_pipeline(
+        compose.make_column_transformer(
+            (make_pipeline(SimpleImputer(), preprocessing.StandardScaler()), ["price", "stock"]),
+            (preprocessing.OneHotEncoder(handle_unknown="ignore"), ["brand"]),
+            remainder="passthrough",
+        ),
+        linear_model.LogisticRegression(),
+    )
+    return model.fit(frame, labels), frame, labels
+
+
+def _sklearn_forest():
+    frame, score = shop()
+    sample = frame.drop(columns="brand").to_numpy(np.float64)
+    return ensemble.RandomForestRegressor(9, random_state=0).fit(sample, score), sample, score
+
+
+def _sklearn_native():
+    frame, score = shop()
+    sample = frame[["stock", "share"]].to_numpy(np.float64)
+    uniform = preprocessing.QuantileTransformer(n_quantiles=20, output_distribution="normal")
+    return make_pipeline(uniform, svm.SVR()).fit(sample, score), sample, score
+
+
+def _onnx_linear():
+    frame, score = shop()
+    weights = np.array([[0.5], [2.0], [-1.0]], np.float32)
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["column"]),
+        helper.make_node("Squeeze", ["column", "axis"], ["prediction"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "linear",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 3])],
+        [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["rows"])],
+        [numpy_helper.from_array(weights, "w"), numpy_helper.from_array(np.array([1]), "axis")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    return model, frame[["stock", "feature 1", "share"]], score
+
+
 CASES = {
     "lightgbm": [
         FlavorCase("string classes", LightGBM, _lgbm_strings, run, lightgbm.LGBMClassifier),
         FlavorCase("numpy", LightGBM, _lgbm_numpy, run, lightgbm.LGBMRegressor),
         FlavorCase("linear leaves", LightGBM, _lgbm_linear, run, runtime="lightgbm"),
+    ],
+    "onnx": FlavorCase("linear", Onnx, _onnx_linear, run),
+    "sklearn": [
+        FlavorCase("table", Sklearn, _sklearn_table, run, linear_model.LogisticRegression),
+        FlavorCase("forest", Sklearn, _sklearn_forest, run, ensemble.RandomForestRegressor),
+        FlavorCase("native", Sklearn, _sklearn_native, run, svm.SVR, runtime="sklearn"),
     ],
     "xgboost": [
         FlavorCase("binary with categories", XGBoost, _xgb_binary, run, xgboost.XGBClassifier),

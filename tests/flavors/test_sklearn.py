@@ -6,6 +6,7 @@ import importlib.util
 import io
 import json
 import pickle
+import re
 import warnings
 import zipfile
 from pathlib import Path
@@ -19,6 +20,7 @@ import skops.io
 from sklearn import compose, dummy, linear_model, pipeline, preprocessing, tree
 
 from modelyard.conversion import sklearn_rows, sklearn_skops
+from modelyard.core.contract import MISSING_STRING
 from modelyard.core.table import Series, Table
 from modelyard.errors import BundleError, ExportError, PickleRefusedError
 from modelyard.flavors._pickle import refuse_pickle
@@ -94,11 +96,9 @@ def test_skops_is_a_second_form(name, parity):
     candidates = list(Sklearn().candidates(model, read_frame(sample)))
     assert [candidate.runtime for candidate in candidates] == ["onnxruntime", "sklearn"]
     assert "slower" in candidates[1].why
-    try:
-        candidates[1].make()
-    except ExportError as e:
-        assert name == "voting_regressor"
-        assert "sklearn.tree._tree.Tree" in e.message
+    if name == "voting_regressor":
+        with pytest.raises(ExportError, match=r"sklearn\.tree\._tree\.Tree"):
+            candidates[1].make()
         return
     assert parity(Sklearn(), model, sample, runtime="sklearn") == 0.0
 
@@ -295,9 +295,8 @@ def test_a_skops_file_holds_no_address_and_no_time():
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert {info.date_time[0] for info in archive.infolist()} == {1980}
         schema = archive.read("schema.json").decode()
-    assert (
-        max(int(part.split(",")[0].split("\n")[0]) for part in schema.split('"__id__": ')[1:]) < 999
-    )
+    numbers = [int(found) for found in re.findall(r'"__id__": (-?\d+)', schema)]
+    assert max(map(abs, numbers)) < 999
 
 
 def test_the_engine_trusts_no_new_type(exporting, run):
@@ -347,16 +346,12 @@ def test_rows_come_back_as_the_model_knows_them(exporting, run):
 
 
 def _fed(dtype, series: Series):
+    values, missing = series
     if dtype == "string":
-        return (
-            np.where(series.missing, "\ue000missing", series.values)
-            if series.missing is not None
-            else series.values
-        )
-    values = series.values.view(np.int64) if series.values.dtype.kind == "M" else series.values
-    values = values.astype(dtype)
-    if series.missing is not None:
-        values[series.missing] = np.nan
+        return values if missing is None else np.where(missing, MISSING_STRING, values)
+    values = (values.view(np.int64) if values.dtype.kind == "M" else values).astype(dtype)
+    if missing is not None:
+        values[missing] = np.nan
     return values
 
 

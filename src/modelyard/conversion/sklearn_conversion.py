@@ -88,6 +88,7 @@ class Conversion(Graph):
         self._predicts = predicts
         self.names = list(names)
         self.policies: dict[str, Policy] = {}
+        self.cancelling = False
 
     def transform(self, model: Any, matrix: Matrix) -> Matrix:
         """Convert a fitted transformer."""

@@ -109,6 +109,7 @@ def _two_classes(c: Conversion, model: Any, raw: str) -> Classified:
 
 
 def _kernel_ridge(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
+    c.cancelling = True
     points = np.asarray(model.X_fit_, np.float64)
     gamma = 1.0 / points.shape[1] if model.gamma is None else model.gamma
     duals = np.asarray(model.dual_coef_, np.float64)

@@ -63,11 +63,13 @@ class Converted(NamedTuple):
         content: The model file.
         feeds: How it is fed.
         policies: What its encoders know of string columns: column -> policy.
+        cancelling: Whether large terms nearly cancel in it, and take digits with them.
     """
 
     content: bytes
     feeds: tuple[Feed, ...]
     policies: dict[str, Policy]
+    cancelling: bool
 
 
 def convert(model: Any, columns: Sequence[contract.Column]) -> Converted:
@@ -90,7 +92,7 @@ def convert(model: Any, columns: Sequence[contract.Column]) -> Converted:
         dtype = "int64" if answer.integer else "float64"
         outputs = {"prediction": (tensor, dtype, () if width is None else (width,))}
     content = conversion.finish(outputs)
-    return Converted(content, _feeds(conversion), conversion.policies)
+    return Converted(content, _feeds(conversion), conversion.policies, conversion.cancelling)
 
 
 def policies(model: Any, columns: Sequence[contract.Column]) -> dict[str, Policy]:

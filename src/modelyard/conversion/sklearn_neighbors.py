@@ -150,6 +150,7 @@ def _filled(
 def _process(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
     if not hasattr(model, "X_train_"):
         raise refuse("there is no rule for a Gaussian process that was not fitted")
+    c.cancelling = True
     points = np.asarray(model.X_train_, np.float64)
     covariance = _kernel(c, model.kernel_, c.dense(matrix), points)
     weights = np.asarray(model.alpha_, np.float64)
