@@ -50,6 +50,14 @@ def test_processes_register_at_once(place, registry, start):
     assert registry.verify() == 10
 
 
+def test_a_forked_process_uses_connections_of_its_own(place, registry, start):
+    with start(place, "fork_and_register") as process:
+        assert process.stdout.read() == "0\n"
+        assert process.wait(60) == 0
+    assert numbers(registry) == list(range(1, 27))
+    assert registry.verify() == 26
+
+
 def test_one_of_many_wins_a_compare_and_swap(registry, worker):
     for number in range(9):
         registry.register(worker.make_bundle(number), actor="ann")

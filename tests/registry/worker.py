@@ -93,6 +93,22 @@ def collect_for_ever(registry: Registry) -> None:
         registry.collect_garbage(0)
 
 
+def fork_and_register(registry: Registry) -> None:
+    """Parent and children go on with what the parent opened, all at once."""
+    registry.register(make_bundle(0), actor="parent")
+    children = []
+    for _ in range(4):
+        children.append(os.fork())
+        if not children[-1]:
+            break
+    parent = all(children)
+    for number in range(5):
+        registry.register(make_bundle(100 * len(children) + 1000 * parent + number), actor="w")
+    if not parent:
+        os._exit(0)
+    say(sum(os.waitpid(child, 0)[1] for child in children))
+
+
 def opened(registry: Registry) -> None:
     say(registry.sequence())
 
@@ -121,6 +137,7 @@ VERBS = {
     "promote_for_ever": promote_for_ever,
     "collect_for_ever": collect_for_ever,
     "opened": opened,
+    "fork_and_register": fork_and_register,
 }
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         path: What, from the outside in: ``contract.inputs.age.maximum``.
-        before: The first one's value as plain JSON; None where it has none.
+        before: The first one's value as plain JSON; None where it has none, or null.
         after: The second one's value; None where it has none.
     """
 
@@ -34,13 +34,12 @@ def difference(before: Manifest, after: Manifest) -> list[Change]:
 
     Named things (columns, outputs, feeds, metrics, files) are compared by their names, and an
     order that differs is a change of its own, written ``contract.inputs (order)``.
-
-    Example:
-        >>> for change in difference(one, two):  # doctest: +SKIP
-        ...     print(change.path, change.before, change.after)
-        contract.inputs.age.maximum 130 120
     """
-    return list(_walk("", msgspec.to_builtins(before), msgspec.to_builtins(after)))
+    return list(_walk("", _plain(before), _plain(after)))
+
+
+def _plain(manifest: Manifest) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(manifest))
 
 
 def _walk(path: str, before: Any, after: Any) -> Iterator[Change]:

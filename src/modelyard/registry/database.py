@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 import time
+import weakref
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +55,11 @@ class Database:
     def __init__(self, where: str | Path, *, wait: float = WAIT) -> None:
         self._url = _url(where)
         self._wait = wait
+        self._parents: list[sa.Pool] = []
         self._engine = self._make_engine()
         self._writer = self._engine.execution_options(**self._writing())
+        _mind_forks()
+        _OPEN.add(self)
         try:
             self._upgrade()
         except BaseException:
@@ -146,6 +152,26 @@ class Database:
                 _refuse_strangers(connection)
             # Alembic is loaded only now, for it is as slow to load as all the rest.
             importlib.import_module("modelyard.registry.migrations").upgrade(connection)
+
+    def _forget_connections(self) -> None:
+        """Leave all connections to the process that we were forked from."""
+        # Kept, for collecting them as garbage would close what the parent still uses.
+        self._parents.append(self._engine.pool)
+        self._engine.dispose(close=False)
+
+
+_OPEN: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+@cache
+def _mind_forks() -> None:
+    """See to it, once a process, that a forked child uses no connection of its parent."""
+    os.register_at_fork(after_in_child=_forget_all)
+
+
+def _forget_all() -> None:
+    for database in list(_OPEN):
+        database._forget_connections()  # noqa: SLF001 - of this module
 
 
 def _url(where: str | Path) -> URL:
