@@ -70,6 +70,21 @@ def test_no_rows(predictor):
     assert got["label"].dtype == object
 
 
+def test_times_come_back_as_times(making, tmp_path):
+    made = making.parts()
+    outputs = (*made.export.contract.outputs, Output(name="unused", dtype="timestamp"))
+    when = made.golden.rows["when"].values
+    contract = type(made.export.contract)(inputs=made.export.contract.inputs, outputs=outputs)
+    export = made.export._replace(contract=contract)
+    golden = made.golden._replace(outputs={**made.golden.outputs, "unused": when})
+    bundle = pack(made._replace(export=export, golden=golden), tmp_path / "b")
+    got = load(bundle).run(golden.rows)["unused"]
+    assert got.dtype == "M8[us]"
+    np.testing.assert_array_equal(got, when)
+    np.testing.assert_array_equal(bundle.golden().outputs["unused"], when)
+    assert compare({"unused": when}, {"unused": got}, bundle.manifest.tolerance).within
+
+
 def test_who_it_is(predictor, digest):
     assert predictor.digest == digest
     assert predictor.manifest.name == "small"

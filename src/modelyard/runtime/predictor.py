@@ -91,6 +91,8 @@ class Predictor:
             raise self._failure("the model failed on these rows") from e
         for promise in self._outputs:
             answer = answers.get(promise.name)
+            if promise.is_time and answer is not None and answer.dtype == np.int64:
+                answers[promise.name] = answer = answer.view(promise.dtype)
             if answer is None or not promise.kept(answer, rows):
                 raise self._failure(f"the model answered {promise.told(answer, rows)}")
         return answers
@@ -110,11 +112,12 @@ class Predictor:
 class _Promise:
     """One output as the contract promises it."""
 
-    __slots__ = ("dtype", "name", "shape", "tail")
+    __slots__ = ("dtype", "is_time", "name", "shape", "tail")
 
     def __init__(self, output: Output) -> None:
         self.name = output.name
         self.dtype = numpy_dtype(output.dtype)
+        self.is_time = output.dtype == "timestamp"  # models answer int64 microseconds
         self.shape = output.shape
         self.tail = None if None in output.shape else output.shape
 
