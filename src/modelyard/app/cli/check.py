@@ -34,7 +34,7 @@ def check(
 
         modelyard check fraud:3
 
-        modelyard check .modelyard/bundles/fraud-1a2b3c4d --holdout may.parquet --label is_fraud
+        modelyard check ./bundle --holdout may.csv --label is_fraud
     """
     output = Output(json=json)
     if holdout is not None and not label:

@@ -15,7 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from modelyard import __version__
-from modelyard.app.cli.output import print_error
+from modelyard.app.cli.faults import print_error
 from modelyard.errors import GateFailedError, IntegrityError, MissingExtraError, ModelyardError
 
 if TYPE_CHECKING:
@@ -81,14 +81,12 @@ def load_verb(name: str) -> Any:
         if library not in _EXTRAS:
             raise
         raise MissingExtraError(library, extra=_EXTRAS[library]) from e
-    app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(name)(getattr(module, name))
     return get_command(app)
 
 
-app = typer.Typer(
-    cls=Verbs, add_completion=False, no_args_is_help=True, rich_markup_mode="markdown"
-)
+app = typer.Typer(cls=Verbs, add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001  # typer calls it so

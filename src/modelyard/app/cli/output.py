@@ -10,8 +10,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from modelyard.errors import ModelyardError
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -53,14 +51,3 @@ class Output:
         """Write the answer for a program; people have had theirs."""
         if self.json:
             sys.stdout.write(msgspec.json.encode(value, order="sorted").decode() + "\n")
-
-
-def print_error(error: ModelyardError, *, json: bool) -> None:
-    """Write an error: JSON on stdout for programs, two lines on stderr for people."""
-    if json:
-        fault = {"code": error.code, "message": error.message, "hint": error.hint}
-        sys.stdout.write(msgspec.json.encode({"error": fault}).decode() + "\n")
-        return
-    sys.stderr.write(f"error: {error.message}\n")
-    if error.hint:
-        sys.stderr.write(f"  hint: {error.hint}\n")
