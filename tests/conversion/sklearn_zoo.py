@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 
+import lightgbm
 import numpy as np
 import pandas as pd
+import xgboost
 from sklearn import (
     calibration,
     cluster,
@@ -370,6 +372,29 @@ TABLES = {
         ensemble.ExtraTreesClassifier(20, random_state=0),
     ),
 }
+_LGBM = {"n_estimators": 12, "min_child_samples": 5, "n_jobs": 1, "verbose": -1}
+_XGB = {"n_estimators": 12, "max_depth": 4, "n_jobs": 1}
+BOOSTED = {
+    "table_lightgbm": pipe(_columns(numbers="passthrough"), lightgbm.LGBMClassifier(**_LGBM)),
+    "table_xgboost": pipe(_columns(numbers="passthrough"), xgboost.XGBClassifier(**_XGB)),
+    "table_xgboost_sparse": pipe(
+        _columns(numbers="passthrough", sparse_threshold=1.0), xgboost.XGBClassifier(**_XGB)
+    ),
+    "table_lightgbm_regressor": pipe(
+        _columns(strings=pre.TargetEncoder(random_state=0, target_type="continuous")),
+        lightgbm.LGBMRegressor(**_LGBM),
+    ),
+    "table_xgboost_regressor": pipe(
+        _columns(numbers="passthrough"), xgboost.XGBRegressor(**_XGB, objective="count:poisson")
+    ),
+    "table_stacked_boosters": ensemble.StackingClassifier(
+        [
+            ("lightgbm", pipe(_columns(), lightgbm.LGBMClassifier(**_LGBM))),
+            ("xgboost", pipe(_columns(), xgboost.XGBClassifier(**_XGB))),
+        ],
+        cv=3,
+    ),
+}
 ODD = {
     "isotonic": (isotonic.IsotonicRegression(out_of_bounds="clip"), "one"),
     "dummy": (dummy.DummyRegressor(), "values"),
@@ -381,6 +406,7 @@ FORM = {
     **{name: (model, "counts") for name, model in COUNTS.items()},
     **{name: (model, "several") for name, model in SEVERAL.items()},
     **{name: (model, "table") for name, model in TABLES.items()},
+    **{name: (model, "table") for name, model in BOOSTED.items()},
     **ODD,
 }
 
@@ -450,6 +476,9 @@ FAST = (
     "table_knn_imputer",
     "table_flags",
     "table_unscaled_forest",
+    "table_lightgbm",
+    "table_xgboost",
+    "table_xgboost_sparse",
     "isotonic",
 )
 

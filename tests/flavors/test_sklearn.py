@@ -53,17 +53,24 @@ def swept(name, parity, dtype=np.float64):
     return runtime, parity(Sklearn(), model, sample, runtime=runtime)
 
 
+def allowed(name):
+    """XGBoost adds in float32; ``sinh`` makes answers of a million, to 15 digits."""
+    if "xgboost" in name or name == "table_stacked_boosters":
+        return 1e-6
+    return 1e-8 if name == "log_target" else 1e-9
+
+
 @pytest.mark.parametrize("name", zoo.FAST)
 def test_sweep(name, parity):
     _, largest = swept(name, parity)
-    assert largest < (1e-8 if name == "log_target" else 1e-9)
+    assert largest < allowed(name)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SLOW)
 def test_whole_sweep(name, parity):
     _, largest = swept(name, parity)
-    assert largest < 1e-9
+    assert largest < allowed(name)
 
 
 def test_the_sweep_is_wide():

@@ -30,7 +30,10 @@ def _pipeline_end(c: Conversion, model: Any, matrix: Matrix) -> Answer:
     last = model.steps[-1][1]
     if last is None or last == "passthrough":
         raise refuse("the pipeline ends without an estimator")
-    return c.predict(last, _steps(c, model.steps[:-1], matrix))
+    found = _steps(c, model.steps[:-1], matrix)
+    before = model.steps[-2][1] if len(model.steps) > 1 else None
+    c.sparse = bool(getattr(before, "sparse_output_", False))
+    return c.predict(last, found)
 
 
 def _column_transformer(c: Conversion, model: Any, matrix: Matrix) -> Matrix:

@@ -12,12 +12,18 @@ import numpy as np
 from onnx import TensorProto, helper
 
 from modelyard.conversion.sklearn_graph import Graph, Matrix, refuse
+from modelyard.core.manifest import Tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from modelyard.core.table import Array
 
+
+EXACT = Tolerance(absolute=1e-9, relative=1e-9)
+CANCELLING = Tolerance(absolute=1e-9, relative=1e-6)
+"""For models that weigh rows by huge numbers of both signs: two ways to add up what nearly cancels
+differ by 1e-7 of the answer."""
 
 _AT_ONCE = 8
 """A multiple of how many doubles any processor computes at once."""
@@ -74,21 +80,27 @@ class Conversion(Graph):
     Args:
         transforms: class -> rule for its ``transform``.
         predicts: class -> rule for its ``predict`` and ``predict_proba``.
-        names: The input columns, in the order in which the model was trained on them.
+        named: The same by name, for classes of other libraries.
+
+    Attributes:
+        policies: What encoders know of string columns.
+        tolerance: How far answers may lie off; rules for models that round widen it.
+        sparse: Whether scikit-learn hands a sparse matrix to the last step of the pipeline.
     """
 
     def __init__(
         self,
         transforms: Mapping[type, Callable[[Conversion, Any, Matrix], Matrix]],
         predicts: Mapping[type, Callable[[Conversion, Any, Matrix], Answer]],
-        names: Sequence[str],
+        named: Mapping[str, Callable[[Conversion, Any, Matrix], Answer]],
     ) -> None:
         super().__init__()
         self._transforms = transforms
         self._predicts = predicts
-        self.names = list(names)
+        self._named = named
         self.policies: dict[str, Policy] = {}
-        self.cancelling = False
+        self.tolerance = EXACT
+        self.sparse = False
 
     def transform(self, model: Any, matrix: Matrix) -> Matrix:
         """Convert a fitted transformer."""
@@ -99,7 +111,7 @@ class Conversion(Graph):
 
     def predict(self, model: Any, matrix: Matrix) -> Answer:
         """Convert a fitted estimator."""
-        rule = self._predicts.get(type(model))
+        rule = self._predicts.get(type(model)) or self._named.get(_kind(model))
         if rule is None:
             raise refuse(f"there is no exact ONNX form of the estimator {_kind(model)}")
         return rule(self, model, matrix)

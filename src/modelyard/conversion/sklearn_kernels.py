@@ -10,7 +10,7 @@ from onnx import TensorProto
 from sklearn import cluster, kernel_ridge, neural_network, svm
 from sklearn.mixture import GaussianMixture
 
-from modelyard.conversion.sklearn_conversion import Classified, Predicted
+from modelyard.conversion.sklearn_conversion import CANCELLING, Classified, Predicted
 from modelyard.conversion.sklearn_graph import Matrix, refuse
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _two_classes(c: Conversion, model: Any, raw: str) -> Classified:
 
 
 def _kernel_ridge(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
-    c.cancelling = True
+    c.tolerance = CANCELLING
     points = np.asarray(model.X_fit_, np.float64)
     gamma = 1.0 / points.shape[1] if model.gamma is None else model.gamma
     duals = np.asarray(model.dual_coef_, np.float64)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from modelyard.conversion import (
+    sklearn_boosted,
     sklearn_compose,
     sklearn_encoders,
     sklearn_features,
@@ -29,7 +30,7 @@ from modelyard.conversion.sklearn_graph import (
     Unusable,
     refuse,
 )
-from modelyard.core.manifest import Feed
+from modelyard.core.manifest import Feed, Tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,13 +64,13 @@ class Converted(NamedTuple):
         content: The model file.
         feeds: How it is fed.
         policies: What its encoders know of string columns: column -> policy.
-        cancelling: Whether large terms nearly cancel in it, and take digits with them.
+        tolerance: How far its answers may lie off.
     """
 
     content: bytes
     feeds: tuple[Feed, ...]
     policies: dict[str, Policy]
-    cancelling: bool
+    tolerance: Tolerance
 
 
 def convert(model: Any, columns: Sequence[contract.Column]) -> Converted:
@@ -82,7 +83,7 @@ def convert(model: Any, columns: Sequence[contract.Column]) -> Converted:
     Raises:
         ExportError: says which part of it has no exact ONNX form.
     """
-    conversion = _conversion(columns)
+    conversion = _conversion()
     answer = conversion.predict(model, _sources(columns))
     if isinstance(answer, Classified):
         outputs = _classifier_outputs(conversion, answer)
@@ -92,20 +93,20 @@ def convert(model: Any, columns: Sequence[contract.Column]) -> Converted:
         dtype = "int64" if answer.integer else "float64"
         outputs = {"prediction": (tensor, dtype, () if width is None else (width,))}
     content = conversion.finish(outputs)
-    return Converted(content, _feeds(conversion), conversion.policies, conversion.cancelling)
+    return Converted(content, _feeds(conversion), conversion.policies, conversion.tolerance)
 
 
 def policies(model: Any, columns: Sequence[contract.Column]) -> dict[str, Policy]:
     """What the encoders of a model know of string columns, as far as a conversion comes."""
-    conversion = _conversion(columns)
+    conversion = _conversion()
     # Whatever stops it, what it has seen till then counts.
     with suppress(Exception):
         conversion.predict(model, _sources(columns))
     return conversion.policies
 
 
-def _conversion(columns: Sequence[contract.Column]) -> Conversion:
-    return Conversion(_TRANSFORMS, _PREDICTS, [column.name for column in columns])
+def _conversion() -> Conversion:
+    return Conversion(_TRANSFORMS, _PREDICTS, sklearn_boosted.PREDICTS)
 
 
 def _sources(columns: Sequence[contract.Column]) -> tuple[Column, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn import impute, neighbors
 from sklearn.gaussian_process import GaussianProcessRegressor, kernels
 
-from modelyard.conversion.sklearn_conversion import Classified, Predicted
+from modelyard.conversion.sklearn_conversion import CANCELLING, Classified, Predicted
 from modelyard.conversion.sklearn_graph import Matrix, refuse
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _filled(
 def _process(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
     if not hasattr(model, "X_train_"):
         raise refuse("there is no rule for a Gaussian process that was not fitted")
-    c.cancelling = True
+    c.tolerance = CANCELLING
     points = np.asarray(model.X_train_, np.float64)
     covariance = _kernel(c, model.kernel_, c.dense(matrix), points)
     weights = np.asarray(model.alpha_, np.float64)

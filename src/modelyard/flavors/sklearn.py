@@ -12,6 +12,7 @@ from sklearn.utils.validation import NotFittedError, check_is_fitted
 
 from modelyard.conversion import sklearn_rows, sklearn_skops
 from modelyard.conversion.sklearn_answers import answers, outputs
+from modelyard.conversion.sklearn_conversion import EXACT
 from modelyard.conversion.sklearn_model import convert, policies
 from modelyard.core.contract import Contract
 from modelyard.core.manifest import Tolerance
@@ -31,10 +32,6 @@ FLAVOR = "sklearn"
 ONNX = "model/model.onnx"
 SKOPS = "model/model.skops"
 ROWS = "model/rows.json"
-_DOUBLE = Tolerance(absolute=1e-9, relative=1e-9)
-# A Gaussian process weighs its rows by huge numbers of both signs that nearly cancel: two ways to
-# add them up differ by 1e-7 of the answer.
-_CANCELLING = Tolerance(absolute=1e-9, relative=1e-6)
 # A model trained on float32 computes in it, and ONNX in doubles: the original is the less exact.
 _SINGLE = Tolerance(absolute=1e-5, relative=1e-5)
 _ADVICE = (
@@ -140,15 +137,13 @@ def _fitted(model: Any, frame: Frame) -> _Fitted:
 def _portable(fitted: _Fitted) -> Export:
     converted = convert(fitted.model, fitted.frame.columns)
     contract = fitted.contract(converted.policies)
-    tolerance = _CANCELLING if converted.cancelling else _DOUBLE
-    if any(column.dtype == "float32" for column in contract.inputs):
-        tolerance = _SINGLE
+    single = any(column.dtype == "float32" for column in contract.inputs)
     return Export(
         contract,
         converted.feeds,
         {ONNX: converted.content},
         ONNX,
-        tolerance,
+        _SINGLE if single else converted.tolerance,
     )
 
 
@@ -170,7 +165,7 @@ def _native(fitted: _Fitted) -> Export:
         sklearn_rows.feeds(columns),
         {SKOPS: content, ROWS: sklearn_rows.encode(shape)},
         SKOPS,
-        _DOUBLE,
+        EXACT,
     )
 
 
