@@ -57,6 +57,9 @@ def _one_class(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
 
 
 def _support_classifier(c: Conversion, model: Any, matrix: Matrix) -> Classified:
+    if model.probability is True:
+        # libsvm finds them by steps that end when they are near enough, 0.004 off for two classes.
+        raise refuse("there is no rule for the probabilities of a support vector machine")
     classes = np.asarray(model.classes_)
     pairs = list(combinations(range(len(classes)), 2))
     raw = c.linear(_support(c, model, matrix), _pair_weights(model, pairs), model._intercept_)
@@ -64,8 +67,6 @@ def _support_classifier(c: Conversion, model: Any, matrix: Matrix) -> Classified
         return _two_classes(c, model, raw)
     if getattr(model, "break_ties", False):
         raise refuse("there is no rule for break_ties")
-    if _has_probabilities(model):
-        raise refuse("ONNX has no coupling of pairwise probabilities of more than two classes")
     first = np.zeros((len(pairs), len(classes)))
     second = np.zeros((len(pairs), len(classes)))
     for place, (i, j) in enumerate(pairs):
@@ -87,25 +88,12 @@ def _pair_weights(model: Any, pairs: list[tuple[int, int]]) -> Array:
     return weights
 
 
-def _has_probabilities(model: Any) -> bool:
-    return model.probability is True
-
-
 def _two_classes(c: Conversion, model: Any, raw: str) -> Classified:
     # libsvm's own decision is positive for the first class.
     turned = c.op("Neg", raw)
     lost = c.op("LessOrEqual", raw, c.constant(0.0))
     index = c.flat(c.op("Cast", lost, to=TensorProto.INT64))
-    if not _has_probabilities(model):
-        return Classified(np.asarray(model.classes_), index, None, turned)
-    slope, offset = float(model.probA_[0]), float(model.probB_[0])
-    fitted = c.op("Add", c.op("Mul", raw, c.constant(-slope)), c.constant(-offset))
-    first = c.smooth("Sigmoid", fitted, 1)
-    least = 1e-7  # libsvm keeps probabilities this far from 0 and 1
-    first = c.op("Min", c.op("Max", first, c.constant(least)), c.constant(1 - least))
-    second = c.op("Sub", c.constant(1.0), first)
-    probabilities = c.op("Concat", first, second, axis=1)
-    return Classified(np.asarray(model.classes_), index, probabilities, turned)
+    return Classified(np.asarray(model.classes_), index, None, turned)
 
 
 def _kernel_ridge(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
