@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import random
+import signal
 import struct
 import subprocess
 import sys
@@ -251,6 +252,27 @@ def test_only_plain_files_of_its_own(directory, tmp_path, name, kind):
     assert e.value.file == name
 
 
+@pytest.mark.parametrize("kind", ["fifo", "link", "hard"])
+def test_file_swapped_between_look_and_open(directory, tmp_path, monkeypatch, kind):
+    """What was looked at was a plain file; what is opened then is looked at again."""
+    path = directory / "card.md"
+    looked = path.stat()
+    outside = path.rename(tmp_path / "outside")
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "link":
+        path.symlink_to(outside)
+    else:
+        path.hardlink_to(outside)
+    monkeypatch.setattr(os, "stat", lambda *_, **__: looked)
+    signal.alarm(10)  # a FIFO opened the plain way would wait for ever
+    try:
+        with pytest.raises(IntegrityError):
+            DirectorySource(directory).read("card.md", 10_000)
+    finally:
+        signal.alarm(0)
+
+
 @pytest.mark.parametrize("target", ["inside", "outside"])
 def test_linked_folders_are_refused(directory, tmp_path, target):
     moved = (directory if target == "inside" else tmp_path) / "elsewhere"
@@ -374,6 +396,25 @@ def test_golden_has_one_form(directory):
     np.savez(stream, **arrays)
     put_file(directory, "golden/outputs.npz", stream.getvalue())
     with pytest.raises(BundleError, match=r"one form|stored members"):
+        open_bundle(directory).golden()
+
+
+@pytest.mark.parametrize("what", ["mask of nothing", "hidden value", "padding", "order"])
+def test_golden_has_one_form_to_the_last_byte(directory, what):
+    members = storedzip.read((directory / "golden" / "rows.npz").read_bytes())
+    if what == "mask of nothing":
+        members["0.missing.npy"] = members["1.missing.npy"][:-4] + bytes(4)
+    elif what == "hidden value":
+        content = bytearray(members["1.npy"])
+        content[-16] ^= 1  # the third of four numbers, the missing one
+        members["1.npy"] = bytes(content)
+    elif what == "padding":
+        head, _, body = members["1.npy"].partition(b"\n")
+        members["1.npy"] = head[:8] + bytes([head[8] + 64]) + head[9:] + b" " * 64 + b"\n" + body
+    else:
+        members = dict(reversed(members.items()))
+    put_file(directory, "golden/rows.npz", storedzip.write(members))
+    with pytest.raises(BundleError, match="one form"):
         open_bundle(directory).golden()
 
 

@@ -63,6 +63,13 @@ def test_one_row_and_many_rows_give_the_same_bits(data, dtype, rows):
         np.testing.assert_array_equal(alone[0], whole[row])
 
 
+def test_a_wide_integer_is_rounded_once():
+    """By way of a float64 it would be rounded twice, and become 2**60."""
+    table = Table({"a": Series(np.array([2**60 + 2**36 + 1]))})
+    got = plan("float32", column("a", "int64")).build(table)
+    assert int(got[0, 0]) == 2**60 + 2**37
+
+
 def test_blocks_join_seamlessly():
     rng = np.random.default_rng(1)
     table = Table({name: Series(rng.normal(size=10_001)) for name in "abc"})
