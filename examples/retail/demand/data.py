@@ -35,7 +35,6 @@ class Panel(NamedTuple):
         price: Dollars a carton: planned.
         deal: 1 where the chain had an in-store deal (a coupon, say): planned.
         feat: 1 where the brand was in the chain's leaflet: planned.
-        profit: Gross margin in per cent: an outcome, only used lagged.
     """
 
     stores: tuple[int, ...]
@@ -46,7 +45,6 @@ class Panel(NamedTuple):
     price: NDArray[np.float64]
     deal: NDArray[np.float64]
     feat: NDArray[np.float64]
-    profit: NDArray[np.float64]
 
     @property
     def weeks(self) -> range:
@@ -95,5 +93,4 @@ def lay_out(sales: pd.DataFrame) -> Panel:
         price=grid("price"),
         deal=grid("deal"),
         feat=grid("feat"),
-        profit=grid("profit_pct"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -17,20 +18,21 @@ if TYPE_CHECKING:
     from demand.models import Model
     from demand.protocol import Round
 
-FIRST_TRAINED_WEEK = 48
+FIRST_TRAINED_WEEK = 48  # before, a row would have too little past
+SIDE_BY_SIDE = 2
 
 
 class Result(NamedTuple):
     """What one model forecast over all rounds.
 
     Args:
-        model: The model.
+        name: The model's.
         forecast: Cartons, shape (rows,).
         rounds: Error per round: number -> WAPE in per cent.
         wape: Error over all rounds in per cent.
     """
 
-    model: Model
+    name: str
     forecast: NDArray[np.float64]
     rounds: dict[int, float]
     wape: float
@@ -91,18 +93,22 @@ def roll(model: Model, maker: FeatureMaker, rounds: Iterable[Round], training: R
     rounds = tuple(rounds)
     held = held_out(maker, rounds)
     forecast = np.empty(len(held.round))
-    for one in rounds:
+
+    def play(one: Round) -> None:
         asked = held.round == one.number
         answer = model.fit(training.take(training.week <= one.origin))
         forecast[asked] = answer(held.rows.features[asked])
-    return measure(model, held, forecast)
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        list(pool.map(play, rounds))
+    return measure(model.name, held, forecast)
 
 
-def measure(model: Model, held: Held, forecast: NDArray[np.float64]) -> Result:
+def measure(name: str, held: Held, forecast: NDArray[np.float64]) -> Result:
     """The errors of forecasts."""
     units = held.rows.units
     errors = {
         int(number): wape(units[held.round == number], forecast[held.round == number])
         for number in np.unique(held.round)
     }
-    return Result(model, forecast, errors, wape(units, forecast))
+    return Result(name, forecast, errors, wape(units, forecast))

@@ -60,6 +60,7 @@ PLAN = (
 FEATURES = HISTORY + PLAN
 
 _USUAL_WEEKS = 26
+_NEXT_TO_NOTHING = 1e-9  # a weight of this little means that no past week was like it
 
 
 class Rows(NamedTuple):
@@ -186,8 +187,8 @@ class FeatureMaker:
             weight = np.nan_to_num(np.exp(-distance / width) * alike) * ~np.isnan(sold)
             total = weight.sum(axis=2)
             mean = (weight * np.nan_to_num(sold)).sum(axis=2) / np.maximum(total, 1e-300)
-            columns[name] = np.where(total > 1e-9, mean, np.nan)
-            columns[f"{name}_weight"] = np.log(total + 1e-9)
+            columns[name] = np.where(total > _NEXT_TO_NOTHING, mean, np.nan)
+            columns[f"{name}_weight"] = np.log(total + _NEXT_TO_NOTHING)
         return columns
 
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from demand.serving import Swap
 
 RESAMPLES = 2000
-READING = (
-    "How to read it: the gain over the incumbent is the gain of knowing the price and promotion"
-    " plan, which exponential smoothing does not look at.\nAgainst a regression that knows the"
-    " same plan, the trees win nothing that these twelve weeks could show."
+PAIRS = (
+    (models.BOOSTED_PLAN.name, models.SMOOTHING.name),
+    (models.BOOSTED_PLAN.name, models.REGRESSION.name),
+    (models.AVERAGE, models.REGRESSION.name),
 )
 
 
@@ -34,7 +34,7 @@ class Line(NamedTuple):
 
 def table(lines: list[Line]) -> Table:
     """WAPE, reduction of error, and simulated stock of every model."""
-    error = {line.result.model.name: line.result.wape for line in lines}
+    error = {line.result.name: line.result.wape for line in lines}
     out = Table(title="Weeks 137-148, two and three weeks ahead, six rounds", title_style="bold")
     out.add_column("model")
     for column in (
@@ -47,7 +47,7 @@ def table(lines: list[Line]) -> Table:
         out.add_column(column, justify="right")
     for result, stock in lines:
         out.add_row(
-            result.model.name,
+            result.name,
             f"{result.wape:.1f}",
             change(result.wape, error[models.SMOOTHING.name]),
             change(result.wape, error[models.REGRESSION.name]),
@@ -84,11 +84,28 @@ def difference(
     return float(100 * gap.sum() / units.sum()), float(low), float(high)
 
 
-def verdict(name: str, found: tuple[float, float, float], unit: str) -> str:
-    """One line on a difference."""
-    points, low, high = found
-    sure = "significant" if low > 0 or high < 0 else "not significant"
-    return f"{name}: {points:+.1f} points of WAPE [{low:+.1f}, {high:+.1f}], drawing {unit}: {sure}"
+def is_sure(found: tuple[float, float, float]) -> bool:
+    """Whether the interval of a difference leaves 0 out."""
+    return found[1] > 0 or found[2] < 0
+
+
+def reading(against_incumbent: float, against_regression: tuple[float, float, float]) -> str:
+    """Two sentences for who has no time.
+
+    Args:
+        against_incumbent: Change of the error in per cent.
+        against_regression: The difference in points with its interval, drawing weeks.
+    """
+    points = against_regression[0]
+    if is_sure(against_regression):
+        trees = f"the trees differ from it by {points:+.1f} points"
+    else:
+        trees = f"the trees' {points:+.1f} points are within what twelve weeks can show"
+    return (
+        f"The error changes by {against_incumbent:+.0f} % because the candidate knows the price and"
+        " promotion plan, which exponential smoothing does not look at.\nIt is the plan and not"
+        f" the algorithm: against a regression that knows the same plan, {trees}."
+    )
 
 
 def show(lines: list[Line], held: Held, swap: Swap) -> None:
@@ -96,15 +113,16 @@ def show(lines: list[Line], held: Held, swap: Swap) -> None:
     console = Console(width=110, highlight=False)
     console.print(table(lines))
     console.print("Turns and fill rate are simulated: the data hold no stock. Demand is real.\n")
-    forecast = {line.result.model.name: line.result.forecast for line in lines}
-    candidate = forecast[models.BOOSTED_PLAN.name]
-    for other in (models.SMOOTHING, models.REGRESSION):
-        for unit, group in (
-            ("stores", held.rows.features["store"].to_numpy()),
-            ("weeks", held.rows.week),
-        ):
-            found = difference(held, candidate, forecast[other.name], group)
-            console.print(verdict(f"candidate against {other.name}", found, unit))
+    result = {line.result.name: line.result for line in lines}
+    weeks, stores = held.rows.week, held.rows.features["store"].to_numpy()
+    for first, second in PAIRS:
+        for unit, group in (("stores", stores), ("weeks", weeks)):
+            found = difference(held, result[first].forecast, result[second].forecast, group)
+            console.print(
+                f"{first} less {second}: {found[0]:+.1f} points of WAPE"
+                f" [{found[1]:+.1f}, {found[2]:+.1f}], drawing {unit}:"
+                f" {'significant' if is_sure(found) else 'not significant'}"
+            )
     counts = swap.counts
     console.print(
         f"\nrequests served {counts.sent - counts.failed}, failed {counts.failed}, wrong"
@@ -112,4 +130,11 @@ def show(lines: list[Line], held: Held, swap: Swap) -> None:
         f" {counts.answered.get('2', 0)}; version 2 answered {swap.seconds:.2f} s after its"
         " promotion\n"
     )
-    console.print(READING)
+    candidate, incumbent = result[models.BOOSTED_PLAN.name], result[models.SMOOTHING.name]
+    regression = result[models.REGRESSION.name]
+    console.print(
+        reading(
+            100 * (candidate.wape / incumbent.wape - 1),
+            difference(held, candidate.forecast, regression.forecast, weeks),
+        )
+    )

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ALPHA = 0.15
-"""The best of 0.05, 0.1 ... 0.3 on the weeks 95-136 (``python demo.py --tune`` says so)."""
+"""The best of 0.05, 0.1 ... 0.3 on the weeks 95-136, before the first test week."""
+
+_ENOUGH = 1000
 
 
 def smooth(log_units: NDArray[np.float64], alpha: float = ALPHA) -> NDArray[np.float64]:
@@ -51,12 +53,13 @@ def fit_smoothing(features: pd.DataFrame, alpha: float = ALPHA) -> Pipeline:
     finds the filter's weights; they are then set to the last digit.
 
     Args:
-        features: Feature rows without missing lags; a few hundred suffice.
+        features: Feature rows without missing lags; the last thousand are used.
         alpha: How much the newest week counts.
     """
     pick = ColumnTransformer([("sales", "passthrough", list(SALES))], remainder="drop")
     linear = PoissonRegressor(alpha=0, fit_intercept=False, solver="newton-cholesky")
     pipeline = Pipeline([("lags", pick), ("filter", linear)])
-    pipeline.fit(features, smooth(features[list(SALES)].to_numpy(), alpha))
+    some = features.tail(_ENOUGH)
+    pipeline.fit(some, smooth(some[list(SALES)].to_numpy(), alpha))
     linear.coef_ = weights(alpha)
     return pipeline
