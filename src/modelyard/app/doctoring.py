@@ -22,7 +22,6 @@ _LIBRARIES = {
     "onnxruntime": "",
     "numpy": "",
     "scikit-learn": "sklearn",
-    "skl2onnx": "sklearn",
     "skops": "sklearn",
     "xgboost": "xgboost",
     "lightgbm": "lightgbm",
