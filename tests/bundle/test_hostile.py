@@ -182,10 +182,11 @@ def test_side_file_must_be_there_and_whole(directory, content):
 
 
 def test_no_bundle_there(tmp_path):
-    with pytest.raises(BundleError):
-        open_bundle(tmp_path)
-    with pytest.raises(BundleError):
-        open_bundle(tmp_path / "nothing")
+    for where in (tmp_path, tmp_path / "nothing"):
+        with pytest.raises(BundleError) as e:
+            open_bundle(where)
+        assert e.value.file == "bundle.json"
+        assert str(tmp_path) not in str(e.value)
 
 
 # --- the files ------------------------------------------------------------------------------

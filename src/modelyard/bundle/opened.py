@@ -106,13 +106,13 @@ def open_bundle(where: str | Path | Source, expect: str | None = None) -> Bundle
         IntegrityError: if it is missing, or is not the manifest of the expected bundle.
     """
     source = DirectorySource(Path(where)) if isinstance(where, str | Path) else where
+    content = source.read(manifests.MANIFEST, manifests.MAX_BYTES)
     if expect is None:
         expect, said = _expected(source)
     else:
         said = "the digest that was asked for"
         if not is_digest(expect):
             raise UsageError(f"{expect!r} is not a whole digest")
-    content = source.read(manifests.MANIFEST, manifests.MAX_BYTES)
     digest = digest_bytes(content)
     if digest != expect:
         raise IntegrityError(
