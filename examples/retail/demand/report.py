@@ -36,13 +36,13 @@ def table(lines: list[Line]) -> Table:
     """WAPE, reduction of error, and simulated stock of every model."""
     error = {line.result.name: line.result.wape for line in lines}
     out = Table(title="Weeks 137-148, two and three weeks ahead, six rounds", title_style="bold")
-    out.add_column("model")
+    out.add_column("model", no_wrap=True)
     for column in (
         "WAPE %",
-        "error vs exponential smoothing",
-        "error vs promotion regression",
-        "turns a year (simulated)",
-        "fill rate (simulated)",
+        "error vs smoothing",
+        "error vs regression",
+        "simulated turns a year",
+        "simulated fill rate",
     ):
         out.add_column(column, justify="right")
     for result, stock in lines:
@@ -89,6 +89,27 @@ def is_sure(found: tuple[float, float, float]) -> bool:
     return found[1] > 0 or found[2] < 0
 
 
+def differences(lines: list[Line], held: Held) -> Table:
+    """How sure the differences are: drawing stores, and drawing weeks.
+
+    All stores share a week's promotion, so the weeks are what really is independent, and their
+    intervals are the honest ones.
+    """
+    forecast = {line.result.name: line.result.forecast for line in lines}
+    out = Table(title="Difference in points of WAPE, with 95 % intervals", title_style="bold")
+    for column in ("", "drawing stores", "drawing weeks"):
+        out.add_column(column, no_wrap=True)
+    for first, second in PAIRS:
+        cells = []
+        for group in (held.rows.features["store"].to_numpy(), held.rows.week):
+            found = difference(held, forecast[first], forecast[second], group)
+            points, low, high = found
+            sure = "" if is_sure(found) else " not significant"
+            cells.append(f"{points:+.1f} ({low:+.1f} to {high:+.1f}){sure}")
+        out.add_row(f"{first} - {second}", *cells)
+    return out
+
+
 def reading(against_incumbent: float, against_regression: tuple[float, float, float]) -> str:
     """Two sentences for who has no time.
 
@@ -96,45 +117,42 @@ def reading(against_incumbent: float, against_regression: tuple[float, float, fl
         against_incumbent: Change of the error in per cent.
         against_regression: The difference in points with its interval, drawing weeks.
     """
-    points = against_regression[0]
     if is_sure(against_regression):
-        trees = f"the trees differ from it by {points:+.1f} points"
+        trees = f"the trees differ by {against_regression[0]:+.1f} points"
     else:
-        trees = f"the trees' {points:+.1f} points are within what twelve weeks can show"
+        trees = (
+            f"the trees' {against_regression[0]:+.1f} points are within what twelve weeks can tell"
+        )
     return (
-        f"The error changes by {against_incumbent:+.0f} % because the candidate knows the price and"
-        " promotion plan, which exponential smoothing does not look at.\nIt is the plan and not"
-        f" the algorithm: against a regression that knows the same plan, {trees}."
+        f"The candidate's error is {abs(against_incumbent):.0f} %"
+        f" {'less' if against_incumbent < 0 else 'more'} than the incumbent's, because it knows the"
+        " price and promotion plan,\nwhich exponential smoothing does not look at. It is the plan"
+        f" and not the algorithm: against a\nregression that knows the same plan, {trees}."
     )
 
 
 def show(lines: list[Line], held: Held, swap: Swap) -> None:
-    """Print the table, how sure it is, the figures of the swap, and how to read them."""
-    console = Console(width=110, highlight=False)
+    """Print the tables, the figures of the swap, and how to read them."""
+    console = Console(width=118, highlight=False)
     console.print(table(lines))
-    console.print("Turns and fill rate are simulated: the data hold no stock. Demand is real.\n")
-    result = {line.result.name: line.result for line in lines}
-    weeks, stores = held.rows.week, held.rows.features["store"].to_numpy()
-    for first, second in PAIRS:
-        for unit, group in (("stores", stores), ("weeks", weeks)):
-            found = difference(held, result[first].forecast, result[second].forecast, group)
-            console.print(
-                f"{first} less {second}: {found[0]:+.1f} points of WAPE"
-                f" [{found[1]:+.1f}, {found[2]:+.1f}], drawing {unit}:"
-                f" {'significant' if is_sure(found) else 'not significant'}"
-            )
-    counts = swap.counts
-    console.print(
-        f"\nrequests served {counts.sent - counts.failed}, failed {counts.failed}, wrong"
-        f" {counts.wrong}; version 1 answered {counts.answered.get('1', 0)}, version 2"
-        f" {counts.answered.get('2', 0)}; version 2 answered {swap.seconds:.2f} s after its"
-        " promotion\n"
+    print(
+        "Turns and fill rate are SIMULATED: the data hold no stock on hand. The demand is real.\n"
     )
+    console.print(differences(lines, held))
+    counts, seconds = swap
+    answered = ", ".join(f"{n} by version {name}" for name, n in sorted(counts.answered.items()))
+    print(
+        f"\nlive: requests served {counts.sent - counts.failed} ({answered}), failed"
+        f" {counts.failed}, wrong {counts.wrong};\nthe first answer of version 2 came"
+        f" {seconds:.2f} s after its promotion\n"
+    )
+    result = {line.result.name: line.result for line in lines}
     candidate, incumbent = result[models.BOOSTED_PLAN.name], result[models.SMOOTHING.name]
     regression = result[models.REGRESSION.name]
-    console.print(
+    change_of_error = 100 * (candidate.wape / incumbent.wape - 1)
+    print(
         reading(
-            100 * (candidate.wape / incumbent.wape - 1),
-            difference(held, candidate.forecast, regression.forecast, weeks),
+            change_of_error,
+            difference(held, candidate.forecast, regression.forecast, held.rows.week),
         )
     )

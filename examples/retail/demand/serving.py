@@ -30,7 +30,7 @@ WORK = PROJECT / ".work"
 ENVIRONMENT = "production"
 SAMPLE_ROWS = 4000
 ASKED_ROWS = 1600
-ANSWERS = 150  # of a version, before and after the swap
+ANSWERS = 500  # of a version, before and after the swap
 ADVICE = frozenset({"champion_by_week"})  # a gate that tells, and that the policy does not ask for
 
 
