@@ -49,9 +49,8 @@ def tell(result: Result) -> None:
     say(f"{result.name:<32} WAPE {result.wape:5.1f} %   by round {by_round}")
 
 
-def live(training: Rows, held: Held) -> Swap:
+def live(yard: Yard, training: Rows, held: Held) -> Swap:
     """Version 1 is built, gated, promoted and served; version 2 replaces it under requests."""
-    yard = Yard(say)
     features = held.rows.features
 
     step(f"version 1: {models.SMOOTHING.name} (alpha {ALPHA}), the incumbent")
@@ -98,7 +97,7 @@ def main() -> int:
     found = compare(maker, training, held)
 
     try:
-        swap = live(training.take(training.week <= FIRST_ORIGIN), held)
+        swap = live(Yard(say), training.take(training.week <= FIRST_ORIGIN), held)
     except GateError as e:
         say(f"NOT PROMOTED: {e}")
         return 1

@@ -32,5 +32,5 @@ class Round(NamedTuple):
 
 ROUNDS = tuple(Round(number, FIRST_ORIGIN + 2 * (number - 1)) for number in range(1, 7))
 
-TUNING = tuple(Round(number, origin) for number, origin in enumerate(range(93, 134, 8), 1))
-"""Earlier occasions, on which settings were chosen; their last target is week 136."""
+TUNING = tuple(Round(number, origin) for number, origin in enumerate(range(95, 134, 2), 1))
+"""Twenty earlier occasions, weeks 97-136; ``tune.py`` compares settings on them."""

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from demand.serving import Swap
 
 RESAMPLES = 2000
-PAIRS = (
-    (models.BOOSTED_PLAN.name, models.SMOOTHING.name),
-    (models.BOOSTED_PLAN.name, models.REGRESSION.name),
-    (models.AVERAGE, models.REGRESSION.name),
-)
+PAIRS = {
+    "LightGBM - smoothing": (models.BOOSTED_PLAN.name, models.SMOOTHING.name),
+    "LightGBM - regression": (models.BOOSTED_PLAN.name, models.REGRESSION.name),
+    "average - regression": (models.AVERAGE, models.REGRESSION.name),
+}
 
 
 class Line(NamedTuple):
@@ -99,14 +99,14 @@ def differences(lines: list[Line], held: Held) -> Table:
     out = Table(title="Difference in points of WAPE, with 95 % intervals", title_style="bold")
     for column in ("", "drawing stores", "drawing weeks"):
         out.add_column(column, no_wrap=True)
-    for first, second in PAIRS:
+    for title, (first, second) in PAIRS.items():
         cells = []
         for group in (held.rows.features["store"].to_numpy(), held.rows.week):
             found = difference(held, forecast[first], forecast[second], group)
             points, low, high = found
             sure = "" if is_sure(found) else " not significant"
             cells.append(f"{points:+.1f} ({low:+.1f} to {high:+.1f}){sure}")
-        out.add_row(f"{first} - {second}", *cells)
+        out.add_row(title, *cells)
     return out
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ALPHA = 0.15
-"""The best of 0.05, 0.1 ... 0.3 on the weeks 95-136, before the first test week."""
+"""The best of 0.05, 0.1 ... 0.3 on the weeks 97-136; ``tune.py`` prints them."""
 
 _ENOUGH = 1000
 
