@@ -90,7 +90,7 @@ def _regression() -> Made:
             "c": Series(rng.random(16) < 0.5),
         }
     )
-    stacked = np.stack([rows[name].values.astype(np.float32) for name in names], axis=1)
+    stacked = np.stack([rows[name][0].astype(np.float32) for name in names], axis=1)
     export = Export(
         contract,
         (Feed(name="x", columns=names, dtype="float32"),),

@@ -11,6 +11,15 @@ from modelyard.core.trees import Ints, Mode, Trees, join, single_tree
 if TYPE_CHECKING:
     from modelyard.conversion.tree_graph import Link
 
+SMALLEST_ZERO = float(np.float32(1e-35))
+"""What is no further from 0 than this, LightGBM takes for zero."""
+
+END = "\nend of trees"
+"""What stands after the trees."""
+
+Table = dict[str, str]
+"""The lines of a tree, ``key=value``."""
+
 _CATEGORICAL = 1
 _DEFAULT_LEFT = 2
 _MISSING_SHIFT = 2
@@ -51,6 +60,7 @@ class Header(NamedTuple):
         link: From the sums to predictions; None where the objective is not known here.
         slope: The ``sigmoid`` parameter.
         names: The features' names; a space in them has become an underscore.
+        features: How many features it says that it has.
         outputs: How many sums there are.
         average: Whether the sums are averages over the rounds.
     """
@@ -59,6 +69,7 @@ class Header(NamedTuple):
     link: Link | None
     slope: float
     names: tuple[str, ...]
+    features: int
     outputs: int
     average: bool
 
@@ -95,8 +106,9 @@ def read_header(text: str) -> Header:
         link,
         _slope(options),
         tuple(fields["feature_names"].split(" ")),
+        int(fields["max_feature_idx"]) + 1,
         int(fields["num_tree_per_iteration"]),
-        "average_output" in head.splitlines(),
+        "average_output" in head.split("\n"),
     )
 
 
@@ -107,12 +119,11 @@ def read_trees(text: str) -> Boosted:
         ValueError: says what cannot be said with trees.
     """
     head = read_header(text)
-    blocks = text.partition("\nend of trees")[0].split("\nTree=")[1:]
-    tables = [_fields(block) for block in blocks]
+    tables = read_tables(text)
     if any(int(table.get("is_linear", "0")) for table in tables):
         raise ValueError("its leaves are linear models, which no tree operator holds")
     features, outputs = len(head.names), head.outputs
-    parts = [_tree(table, features, outputs, at % outputs) for at, table in enumerate(tables)]
+    parts = [read_tree(table, features, outputs, at % outputs) for at, table in enumerate(tables)]
     rounds = max(1, len(parts) // outputs)
     trees = join(
         parts or [_stump(0.0, features, outputs, 0)],
@@ -122,9 +133,27 @@ def read_trees(text: str) -> Boosted:
     return Boosted(trees, categorical, _zero_missing(tables))
 
 
-def _fields(block: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in block.splitlines())
-    return {key: value for key, equals, value in pairs if equals}
+def read_tables(text: str) -> list[Table]:
+    """Read the lines of each tree.
+
+    Raises:
+        ValueError: if a tree has a line twice.
+    """
+    trees, end, _ = text.partition(END)
+    if not end:
+        raise ValueError("its trees do not end")
+    return [_fields(block) for block in trees.split("\nTree=")[1:]]
+
+
+def _fields(block: str) -> Table:
+    fields: Table = {}
+    for line in block.split("\n"):
+        key, equals, value = line.partition("=")
+        if equals and key in fields:
+            raise ValueError(f"the line {key[:40]!r} stands twice")
+        if equals:
+            fields[key] = value
+    return fields
 
 
 def _slope(options: list[str]) -> float:
@@ -135,9 +164,12 @@ def _slope(options: list[str]) -> float:
     return 1.0
 
 
-def _numbers(table: dict[str, str], key: str, dtype: Any = np.int64) -> Any:
-    # numpy parses doubles as correctly as LightGBM writes them (17 digits).
-    return np.array(table.get(key, "").split(), np.float64 if dtype == np.float64 else dtype)
+def numbers(table: Table, key: str, dtype: Any = np.int64) -> Any:
+    """Read the numbers of a line, none if it is not there; doubles exactly as written."""
+    text = table.get(key, "")
+    if dtype != np.float64 and text.strip("-0123456789 "):
+        raise ValueError(f"the line {key!r} holds more than whole numbers")
+    return np.array(text.split(), dtype)
 
 
 def _stump(value: float, features: int, outputs: int, target: int) -> Trees:
@@ -147,12 +179,13 @@ def _stump(value: float, features: int, outputs: int, target: int) -> Trees:
     return tree._replace(target=np.array([target]), base=np.zeros(outputs))
 
 
-def _tree(table: dict[str, str], features: int, outputs: int, target: int) -> Trees:
-    values = _numbers(table, "leaf_value", np.float64)
+def read_tree(table: Table, features: int, outputs: int, target: int) -> Trees:
+    """Read one tree, its linear leaves aside."""
+    values = numbers(table, "leaf_value", np.float64)
     if int(table["num_leaves"]) == 1:
         return _stump(float(values[0]), features, outputs, target)
-    decision = _numbers(table, "decision_type")
-    threshold = _numbers(table, "threshold", np.float64)
+    decision = numbers(table, "decision_type")
+    threshold = numbers(table, "threshold", np.float64)
     member = (decision & _CATEGORICAL) != 0
     missing = (decision >> _MISSING_SHIFT) & 3
     # Where a feature had nothing missing, LightGBM takes NaN for 0.
@@ -161,26 +194,35 @@ def _tree(table: dict[str, str], features: int, outputs: int, target: int) -> Tr
     return Trees(
         features=features,
         roots=np.array([0]),
-        feature=_numbers(table, "split_feature"),
+        feature=numbers(table, "split_feature"),
         mode=np.where(member, Mode.MEMBER, Mode.LEQ).astype(np.uint8),
-        threshold=threshold,
+        threshold=np.where(member, threshold, _around_zero(threshold)),
         members=members,
         member_start=starts,
         # A missing category belongs to no set.
         missing_left=missing_left & ~member,
-        left=_numbers(table, "left_child"),
-        right=_numbers(table, "right_child"),
+        left=numbers(table, "left_child"),
+        right=numbers(table, "right_child"),
         leaves=values.reshape(-1, 1),
         target=np.full(len(values), target),
         base=np.zeros(outputs),
     )
 
 
-def _members(table: dict[str, str], member: Any, threshold: Any) -> tuple[Any, Ints]:
+def _around_zero(threshold: Any) -> Any:
+    """Thresholds that say yes to every value next to zero, or to none: it counts as zero."""
+    below = np.nextafter(-SMALLEST_ZERO, -np.inf)
+    inside = np.abs(threshold) <= SMALLEST_ZERO
+    return np.where(inside, np.where(threshold < 0, below, SMALLEST_ZERO), threshold)
+
+
+def _members(table: Table, member: Any, threshold: Any) -> tuple[Any, Ints]:
     if not member.any():
         return np.zeros(0), np.zeros(len(member) + 1, np.int64)
-    bounds = _numbers(table, "cat_boundaries")
-    words = _numbers(table, "cat_threshold", np.uint32)
+    bounds = numbers(table, "cat_boundaries")
+    words = numbers(table, "cat_threshold", np.uint32)
+    if np.any(threshold[member] < 0) or np.any(bounds < 0):
+        raise ValueError("a set of categories lies outside of the text's")
     sets = []
     for is_member, at in zip(member, threshold, strict=True):
         mine = words[bounds[int(at)] : bounds[int(at) + 1]] if is_member else words[:0]
@@ -190,11 +232,11 @@ def _members(table: dict[str, str], member: Any, threshold: Any) -> tuple[Any, I
     return np.concatenate(sets), np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
-def _zero_missing(tables: list[dict[str, str]]) -> tuple[int, ...]:
+def _zero_missing(tables: list[Table]) -> tuple[int, ...]:
     zero: set[int] = set()
     other: set[int] = set()
     for table in tables:
-        decisions, splits = _numbers(table, "decision_type"), _numbers(table, "split_feature")
+        decisions, splits = numbers(table, "decision_type"), numbers(table, "split_feature")
         for decision, feature in zip(decisions.tolist(), splits.tolist(), strict=True):
             if decision & _CATEGORICAL:
                 continue

@@ -8,20 +8,19 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from modelyard.conversion.tree_ensemble import ML_DOMAIN, ML_OPSET, constant, tree_ensemble
+from modelyard.core.trees import Trees
 
 if TYPE_CHECKING:
     from onnx import NodeProto, ValueInfoProto
 
+    from modelyard.conversion.xgboost_trees import Linear
     from modelyard.core.features import Feature, Features
     from modelyard.core.table import Array
-    from modelyard.core.trees import Trees
 
 OPSET = 18
 IR_VERSION = 10
 VECTOR = 8
 """Doubles in the widest vector of a processor."""
-SMALLEST_ZERO = float(np.float32(1e-35))
-"""LightGBM takes what is no further from 0 than this for zero."""
 
 Link = Literal["identity", "logistic", "softmax", "exp", "hinge", "signed_square", "log1p_exp"]
 Kind = Literal["values", "argmax", "binary", "classes", "multilabel"]
@@ -34,18 +33,6 @@ _TENSOR = {
     "string": TensorProto.STRING,
     "bool": TensorProto.BOOL,
 }
-
-
-class Linear(NamedTuple):
-    """A linear model: ``x @ weights + bias``, missing numbers counting as 0.
-
-    Args:
-        weights: shape (features, outputs).
-        bias: shape (outputs,).
-    """
-
-    weights: Array
-    bias: Array
 
 
 class Answer(NamedTuple):
@@ -73,10 +60,12 @@ class Quirks(NamedTuple):
     Args:
         whole: Features whose fraction is cut off (categories that come as floats).
         zero_missing: Features whose zero counts as missing.
+        zero: How far from 0 a number still counts as zero.
     """
 
     whole: tuple[int, ...] = ()
     zero_missing: tuple[int, ...] = ()
+    zero: float = 0.0
 
 
 class Graph:
@@ -144,14 +133,14 @@ def tree_graph(
     order = [*features.numbers, *features.coded]
     place = np.array([order.index(feature) for feature in features.columns])
     x = _features(graph, features, order, quirks)
-    if isinstance(model, Linear):
-        sums, outputs = _linear(graph, model, x, place), len(model.bias)
-    else:
+    if isinstance(model, Trees):
         sums, outputs = graph.name(), model.outputs
         moved = model._replace(feature=place[model.feature], features=len(place))
         graph.nodes += tree_ensemble(
             moved, input=x, output=sums, prefix="trees", dtype=features.dtype
         )
+    else:
+        sums, outputs = _linear(graph, model, x, place), len(model.bias)
     found = _answer(graph, sums, answer, outputs)
     return _model(graph, _inputs(features), found)
 
@@ -184,7 +173,7 @@ def _features(graph: Graph, features: Features, order: list[Feature], quirks: Qu
         cut = graph.add("Mul", graph.add("Sign", x), graph.add("Floor", graph.add("Abs", x)))
         x = graph.add("Where", _mask(graph, features, order, quirks.whole), cut, x)
     if quirks.zero_missing:
-        near = graph.add("LessOrEqual", graph.add("Abs", x), graph.number(SMALLEST_ZERO))
+        near = graph.add("LessOrEqual", graph.add("Abs", x), graph.number(quirks.zero))
         asked = _mask(graph, features, order, quirks.zero_missing)
         x = graph.add("Where", graph.add("And", near, asked), graph.number(np.nan), x)
     return x

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from modelyard.conversion.tree_graph import Linear, Link
 from modelyard.core.trees import Ints, Mode, Trees, join, single_tree
+
+if TYPE_CHECKING:
+    from modelyard.conversion.tree_graph import Link
+    from modelyard.core.table import Array
 
 _LINKS: dict[str, Link] = {
     "binary:logistic": "logistic",
@@ -41,6 +44,18 @@ _IDENTITY = frozenset(
 _LOGIT_BASE = frozenset({"binary:logistic", "reg:logistic"})
 
 
+class Linear(NamedTuple):
+    """A linear model: ``x @ weights + bias``, missing numbers counting as 0.
+
+    Args:
+        weights: shape (features, outputs).
+        bias: shape (outputs,).
+    """
+
+    weights: Array
+    bias: Array
+
+
 class Boosted(NamedTuple):
     """What XGBoost's JSON says.
 
@@ -65,14 +80,14 @@ class Categories(NamedTuple):
     numbers: tuple[int, ...] = ()
 
 
-def read(content: bytes) -> Boosted:
-    """Read a model that was saved as JSON.
+def read(document: dict[str, Any]) -> Boosted:
+    """Read a model as XGBoost saves it, in JSON or UBJSON, decoded.
 
     Raises:
-        KeyError: if it is no such model.
+        LookupError, TypeError: if it is no such model.
         ValueError: says what in it cannot be read.
     """
-    learner = json.loads(content)["learner"]
+    learner = document["learner"]
     objective = learner["objective"]["name"]
     base = _base(learner["learner_model_param"]["base_score"], objective)
     booster = learner["gradient_booster"]
@@ -185,5 +200,5 @@ def _one(encoded: dict[str, Any]) -> Categories:
             raise ValueError("categories that are fractions are not supported")
         return Categories(numbers=tuple(int(value) for value in values))
     offsets = encoded["offsets"]
-    content = bytes(value % 256 for value in encoded["values"])
+    content = np.asarray(encoded["values"]).astype(np.uint8).tobytes()
     return Categories(strings=tuple(content[start:stop] for start, stop in pairwise(offsets)))

@@ -186,7 +186,7 @@ def _portable(fitted: _Fitted, layout: Layout) -> Export:
     except ValueError as e:
         raise ExportError(f"the model cannot become ONNX: {e}", flavor=FLAVOR) from e
     whole = tuple(at for at in sorted(boosted.categorical) if layout.columns[at].is_float)
-    quirks = Quirks(whole=whole, zero_missing=boosted.zero_missing)
+    quirks = Quirks(whole, boosted.zero_missing, lightgbm_trees.SMALLEST_ZERO)
     content = tree_graph(layout.features, boosted.trees, fitted.answer, quirks)
     return _export(fitted, layout, {ONNX: content}, ONNX)
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 import xgboost
 
-from modelyard.conversion import xgboost_trees
-from modelyard.conversion.tree_graph import Answer, Linear, Quirks, tree_graph
+from modelyard.conversion import ubjson, xgboost_trees
+from modelyard.conversion.tree_graph import Answer, Quirks, tree_graph
+from modelyard.conversion.xgboost_trees import Linear
 from modelyard.core import features as core_features
 from modelyard.core.manifest import Tolerance
 from modelyard.errors import ExportError
@@ -116,21 +117,31 @@ class XGBoost(Flavor):
 
 
 def _fitted(model: Any) -> _Fitted:
+    missing = None
     if isinstance(model, xgboost.XGBModel):
         booster = _booster_of(model)
-        missing = None if model.missing is None or math.isnan(model.missing) else model.missing
+        if model.missing is not None and not math.isnan(model.missing):
+            missing = float(model.missing)
     elif isinstance(model, xgboost.Booster):
-        booster, missing = model, None
+        booster = model
     else:
         raise ExportError(f"{type(model).__name__} is no XGBoost model", flavor=FLAVOR)
-    if booster.num_boosted_rounds() == 0:
-        raise ExportError("the model is not fitted: it has no rounds", flavor=FLAVOR)
-    try:
-        boosted = xgboost_trees.read(bytes(booster.save_raw("json")))
-    except (KeyError, ValueError) as e:
-        raise ExportError(f"the model cannot be read: {e}", flavor=FLAVOR) from e
+    boosted = _read(booster)
     fitted = _Fitted(booster, boosted, Answer(boosted.link or "identity", "values"), missing)
     return fitted._replace(answer=_answer(model, fitted))
+
+
+def _read(booster: xgboost.Booster) -> Boosted:
+    try:
+        rounds = booster.num_boosted_rounds()
+    except xgboost.core.XGBoostError:  # a booster that never saw data does not even know its size
+        rounds = 0
+    if rounds == 0:
+        raise ExportError("the model is not fitted: it has no rounds", flavor=FLAVOR)
+    try:
+        return xgboost_trees.read(ubjson.decode(bytes(booster.save_raw("ubj"))))
+    except (LookupError, TypeError, ValueError) as e:
+        raise ExportError(f"the model cannot be read: {e}", flavor=FLAVOR) from e
 
 
 def _booster_of(model: xgboost.XGBModel) -> xgboost.Booster:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import lightgbm
 import numpy as np
 
+from modelyard.conversion import lightgbm_text
 from modelyard.core import features
 from modelyard.errors import BundleError
 from modelyard.runtime.engines.base import Engine
@@ -34,7 +35,7 @@ class LightGBMEngine(Engine):
         contract: Says which outputs to answer.
     """
 
-    requires = ("lightgbm",)
+    requires: ClassVar[tuple[str, ...]] = ("lightgbm",)
 
     def __init__(self, booster: lightgbm.Booster, columns: Features, contract: Contract) -> None:
         self._booster = booster
@@ -47,8 +48,9 @@ class LightGBMEngine(Engine):
         """Read the booster and its features; neither can carry code."""
         try:
             columns = features.decode(read(FEATURES))
-            booster = lightgbm.Booster(model_str=read(manifest.model).decode())
-        except (ValueError, KeyError, lightgbm.basic.LightGBMError) as e:
+            text = lightgbm_text.checked(read(manifest.model).decode())
+            booster = lightgbm.Booster(model_str=text)
+        except (ValueError, LookupError, lightgbm.basic.LightGBMError) as e:
             raise BundleError("the model is no LightGBM model", file=manifest.model) from e
         return cls(booster, columns, manifest.contract)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import xgboost
 
+from modelyard.conversion import xgboost_document
 from modelyard.core import features
 from modelyard.errors import BundleError
 from modelyard.runtime.engines.base import Engine
@@ -36,7 +37,7 @@ class XGBoostEngine(Engine):
         contract: Says which outputs to answer.
     """
 
-    requires = ("xgboost",)
+    requires: ClassVar[tuple[str, ...]] = ("xgboost",)
 
     def __init__(self, content: bytes, columns: Features, contract: Contract) -> None:
         self._content = content
@@ -54,8 +55,10 @@ class XGBoostEngine(Engine):
         """Read the booster and its features; neither can carry code."""
         try:
             columns = features.decode(read(FEATURES))
-            return cls(read(manifest.model), columns, manifest.contract)
-        except (ValueError, KeyError, xgboost.core.XGBoostError) as e:
+            content = read(manifest.model)
+            xgboost_document.check(content)
+            return cls(content, columns, manifest.contract)
+        except (ValueError, LookupError, xgboost.core.XGBoostError) as e:
             raise BundleError("the model is no XGBoost model", file=manifest.model) from e
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
