@@ -108,6 +108,7 @@ def test_the_champion_has_another_contract_and_the_same_rows(cancer):
     evidence = Evidence(strong, labelled, weak, labelled.rows.select(["x0", "x1"]))
     verdict = ChampionGate(metric="log_loss", better=True, **FAST).judge(evidence)
     assert verdict.passed, verdict.summary
+    assert verdict.evidence["champion"] == weak.digest
     assert verdict.evidence["gain"]["low"] > 0
     swapped = Evidence(
         weak,
@@ -418,6 +419,9 @@ def test_slices_are_compared_with_the_champion(cancer):
     verdict = gate.judge(evidence)
     assert verdict.passed, verdict.summary
     assert all(one["champion_value"] > one["value"] for one in verdict.evidence["slices"])
+    assert verdict.evidence["champion"] == weak.digest
+    alone = SlicesGate(metric="brier", maximum=0.9, columns=("x0",), parts=2, **FAST)
+    assert "champion" not in alone.judge(evidence).evidence
     assert gate.judge(evidence._replace(champion=None)).passed
     strict = SlicesGate(metric="brier", margin=0.0, columns=("x0",), first="inconclusive")
     assert strict.judge(evidence._replace(champion=None)).status == "inconclusive"

@@ -295,6 +295,55 @@ class TestPromotion:
         with pytest.raises(PolicyError, match="grew"):
             fraud.promote("fraud:1", "production", policy=policy, actor="ann")
 
+    def test_a_comparison_with_a_champion_of_yesterday_is_no_pass(self, fraud):
+        digest = {number: fraud.resolve(f"fraud:{number}").digest for number in (1, 2, 3)}
+        policy = Policy(requires=("champion", "size"))
+
+        def judge(number, champion):
+            said = [
+                Verdict(
+                    gate="champion", status="pass", summary="", evidence={"champion": champion}
+                ),
+                Verdict(gate="size", status="pass", summary="", evidence={"bytes": 3}),
+            ]
+            fraud.add_verdicts(digest[number], said, actor="ann")
+
+        def promote(number, where="production"):
+            fraud.promote(f"fraud:{number}", where, policy=policy, actor="ann")
+
+        judge(1, None)
+        judge(2, None)
+        judge(3, None)
+        promote(1)
+        with pytest.raises(PolicyError, match="not champion now") as caught:
+            promote(2)
+        assert caught.value.lacking == ("champion",)
+        assert "modelyard check" in caught.value.hint
+        judge(2, digest[1])
+        judge(3, digest[1])
+        promote(2)
+        promote(2, "elsewhere")  # it is the champion itself, which no move makes stale
+        with pytest.raises(PolicyError, match="not champion now"):
+            promote(3)
+        fraud.rollback("fraud", "production", actor="ann")
+        promote(3)
+        assert fraud.environments("fraud") == {"elsewhere": 2, "production": 3}
+
+    def test_a_comparison_is_stale_where_there_is_no_champion_any_more(self, fraud):
+        fraud.set_alias("fraud", "champion", 1, actor="ann")
+        verdict = Verdict(
+            gate="champion",
+            status="pass",
+            summary="",
+            evidence={"champion": fraud.resolve("fraud:1").digest},
+        )
+        fraud.add_verdicts(fraud.resolve("fraud:2").digest, [verdict], actor="ann")
+        fraud.remove_alias("fraud", "champion", actor="ann")
+        policy = Policy(requires=("champion",))
+        with pytest.raises(PolicyError):
+            fraud.promote("fraud:2", "production", policy=policy, actor="ann")
+        fraud.promote("fraud:2", "staging", policy=Policy(requires=(), alias=""), actor="ann")
+
     def test_expected_version(self, fraud):
         fraud.promote("fraud:1", "production", policy=FREE, actor="ann", expected=0)
         with pytest.raises(ConflictError, match="stands at version 1, not at version 2"):

@@ -133,12 +133,19 @@ class SlicesGate(Measured, frozen=True, kw_only=True, forbid_unknown_fields=True
             "minimum": self.minimum,
             "maximum": self.maximum,
             "margin": self.margin,
+            **self._compared(evidence),
             "not_judged": aside[:_LISTED],
             "not_judged_count": len(aside),
         }
         if not judged:
             raise InconclusiveError("no slice has enough rows to be judged", evidence=facts)
         return self._answer(judged, facts)
+
+    def _compared(self, evidence: Evidence) -> dict[str, str]:
+        """The champion that it was compared with, if it was with one."""
+        if self.margin is None or evidence.champion is None:
+            return {}
+        return {"champion": evidence.champion.digest}
 
     def _cut(self, known: Known, aside: list[dict[str, Any]]) -> list[Slice]:
         """The slices to judge; those beyond the greatest number go aside."""

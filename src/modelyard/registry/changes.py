@@ -13,7 +13,7 @@ from modelyard.registry.projection import record
 from modelyard.registry.version import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -97,7 +97,7 @@ def promote(
     name = version.name
     judged = queries.in_force(queries.verdicts_of(connection, version.digest))
     verdicts = {gate: recorded.verdict for gate, recorded in judged.items()}
-    policy.check(str(version), environment, verdicts)
+    policy.check(str(version), environment, verdicts, _stale(connection, version, verdicts))
     now = queries.placements(connection, name).get(environment)
     _compare(f"{name} in {environment}", now.version if now else None, expected)
     if now and _stands(connection, now, version, policy.alias):
@@ -137,6 +137,23 @@ def rollback(
 def moves(connection: Connection, name: str, environment: str) -> tuple[Move, ...]:
     """The history of an environment of a model, oldest first."""
     return promotion.moves(events.about(connection, name, MOVES), environment)
+
+
+def _stale(
+    connection: Connection, version: Version, verdicts: Mapping[str, Verdict]
+) -> frozenset[str]:
+    """The gates that compared a version with another champion than today's."""
+    number = queries.aliases_of(connection, version.name).get(promotion.CHAMPION)
+    if number == version.version:
+        # What has become champion was compared with the one before, and stays proved.
+        return frozenset()
+    champion = None
+    if number is not None:
+        reference = Reference(name=version.name, version=number)
+        champion = queries.resolve(connection, reference).digest
+    return frozenset(
+        gate for gate, verdict in verdicts.items() if verdict.compares_with_another(champion)
+    )
 
 
 def _stands(connection: Connection, now: Placement, version: Version, alias: str) -> bool:

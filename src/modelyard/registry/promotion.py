@@ -11,17 +11,22 @@ from modelyard.errors import NotFoundError, PolicyError
 from modelyard.registry.version import Move
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from modelyard.core.verdict import Verdict
     from modelyard.registry.events import Event
+
+
+CHAMPION = "champion"
+"""The alias of the version that gates compare a candidate with."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an environment asks of a version before it goes live there.
 
     Args:
-        requires: The gates that must have said pass; the latest verdict of each counts.
+        requires: The gates that must have said pass; the latest verdict of each counts, and one
+            that compares with the champion must have compared with today's.
         alias: The alias that moves with the environment, or "" for none.
 
     Example:
@@ -30,24 +35,34 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     requires: tuple[str, ...] = ()
-    alias: str = "champion"
+    alias: str = CHAMPION
 
-    def check(self, subject: str, environment: str, verdicts: Mapping[str, Verdict]) -> None:
+    def check(
+        self,
+        subject: str,
+        environment: str,
+        verdicts: Mapping[str, Verdict],
+        stale: Container[str] = (),
+    ) -> None:
         """Refuse a version for whose bundle a required gate did not say pass.
 
         Args:
             subject: The version, e.g. ``fraud:3``.
             environment: Where it would go live.
             verdicts: gate -> its latest verdict.
+            stale: The gates that compared with another champion than today's.
 
         Raises:
             PolicyError: lists what lacks, fails or is inconclusive; no data is never a pass.
         """
-        lacking = [gate for gate in self.requires if not _passed(verdicts.get(gate))]
+        lacking = {
+            gate: reason
+            for gate in self.requires
+            if (reason := _reason(gate, verdicts.get(gate), stale=gate in stale))
+        }
         if lacking:
-            reasons = "; ".join(_reason(gate, verdicts.get(gate)) for gate in lacking)
             raise PolicyError(
-                f"{subject} may not go to {environment!r}: {reasons}",
+                f"{subject} may not go to {environment!r}: {'; '.join(lacking.values())}",
                 subject=subject,
                 lacking=lacking,
                 hint=f"judge it anew with `modelyard check`, or mend the model: {environment!r}"
@@ -128,12 +143,11 @@ def target(history: Iterable[Move], subject: str, to: int | None) -> int:
     return to
 
 
-def _passed(verdict: Verdict | None) -> bool:
-    return verdict is not None and verdict.passed
-
-
-def _reason(gate: str, verdict: Verdict | None) -> str:
+def _reason(gate: str, verdict: Verdict | None, *, stale: bool) -> str:
+    """Why a verdict does not do; "" where it does."""
     if verdict is None:
         return f"no verdict of {gate!r}"
+    if verdict.passed:
+        return f"{gate!r} compared with a version that is not champion now" if stale else ""
     says = "says fail" if verdict.status == "fail" else "is inconclusive"
     return f"{gate!r} {says} ({verdict.summary})"
