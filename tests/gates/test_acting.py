@@ -228,6 +228,22 @@ def test_a_call_takes_as_many_rows_as_asked_and_time_is_bounded():
     assert set(seen) == {150}  # more than there are rows: they are taken again
 
 
+def test_a_subject_that_remembers_its_last_answer_is_timed_all_the_same():
+    subject = model(sleepy(0.003))
+    one = subject.golden.rows.take(np.arange(1))
+    kept = {}
+
+    def answer(table):
+        if kept.get("rows") is not table:
+            kept.update(rows=table, answer=subject.predict(table))
+        return kept["answer"]
+
+    evidence = Evidence(subject._replace(predict=answer, golden=subject.golden._replace(rows=one)))
+    verdict = LatencyGate(maximum_ms=1, **QUICK).judge(evidence)
+    assert verdict.status == "fail", verdict.summary
+    assert verdict.evidence["p50_ms"] >= 3
+
+
 def test_a_machine_that_is_too_busy_cannot_tell(monkeypatch):
     """Rounds of 4 ms and of 40 ms, whose usual call is quick: that is not the model."""
     tails = iter([40.0, 4.0])

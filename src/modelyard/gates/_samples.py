@@ -74,7 +74,7 @@ def known_rows(labelled: Labelled) -> Known:
             "no row has a label", evidence={"rows": len(labels), "unlabelled": len(labels)}
         )
     chosen = labelled._replace(
-        rows=labelled.rows.take(kept),
+        rows=_take(labelled.rows, kept),
         labels=labels[kept],
         extra={name: np.asarray(values)[kept] for name, values in labelled.extra.items()},
         weights=None if weights is None else weights[kept],
@@ -142,7 +142,12 @@ def _same_rows(rows: Table, kept: Array) -> Table:
         raise InconclusiveError(
             f"the champion has {rows.rows} rows and the candidate {len(kept)}: not the same rows"
         )
-    return rows.take(kept)
+    return _take(rows, kept)
+
+
+def _take(rows: Table, kept: Array) -> Table:
+    """The rows that are kept; the same table where all are, so that answers can be remembered."""
+    return rows if kept.all() else rows.take(kept)
 
 
 def answer_of(subject: Subject, rows: Table, reads: Reads, output: str = "") -> Array:

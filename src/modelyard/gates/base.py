@@ -49,7 +49,8 @@ class Subject(NamedTuple):
         name: How a person calls it, e.g. ``fraud:3``.
         digest: Its digest.
         manifest: Its manifest.
-        predict: Rows -> outputs, through the packed bundle in this process.
+        predict: Rows -> outputs, through the packed bundle in this process.  Asked for the very
+            same table again, it may remember its answer, which is not to be changed.
         golden: Its golden rows.
         replay: Golden rows through the packed bundle in a fresh process -> outputs.
         size: Bytes of the whole bundle.

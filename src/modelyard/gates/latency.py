@@ -107,7 +107,8 @@ class LatencyGate(Gate, frozen=True, kw_only=True, forbid_unknown_fields=True):
             rows = evidence.labelled.rows
         if rows.rows == 0:
             raise InconclusiveError("there are no rows to time")
-        count = min(64, max(1, rows.rows))
+        # At least two tables in turn, for a subject may remember the last one that it was asked.
+        count = min(64, max(2, rows.rows))
         starts = np.linspace(0, rows.rows, count, endpoint=False).astype(np.int64)
         return [rows.take((start + np.arange(self.batch)) % rows.rows) for start in starts]
 
