@@ -89,6 +89,69 @@ def test_building_again_gives_the_same_digest_and_version(project, modelyard):
     assert again["version"] == 1
 
 
+def test_the_champion_is_compared_with_itself_and_held_out_rows_may_be_a_file(project, modelyard):
+    make_rows("held.to_csv('rows.csv', index=False)", drop=False)
+    said = modelyard("check", "tumours:1", "--holdout", "rows.csv", "--json")
+    assert said.code == 0
+    verdicts = {verdict["gate"]: verdict for verdict in said.json}
+    assert verdicts["metric"]["evidence"]["rows"] == 228
+    digest = modelyard("show", "tumours:1", "--json").json["digest"]
+    assert verdicts["champion"]["evidence"] == {"champion": digest}
+    assert verdicts["schema"]["evidence"]["champion"] == digest
+    unlabelled = modelyard("check", "tumours:1", "--holdout", "rows.csv", "--label", "no")
+    assert unlabelled.code == 2
+    assert "no label column 'no'" in unlabelled.err
+
+
+def test_a_verdict_against_a_champion_of_yesterday_stops_the_promotion(project, modelyard):
+    train = project / "train.py"
+    text = train.read_text()
+    for number in (2, 3):
+        train.write_text(text.replace("max_iter=1000", f"max_iter=1000, C=0.{number}"))
+        path = modelyard("build", "--json").json["path"]
+        assert modelyard("check", path).code == 0
+        assert modelyard("register", path).code == 0
+    assert modelyard("promote", "tumours:2").code == 0
+    stale = modelyard("promote", "tumours:3")
+    assert stale.code == 2
+    assert "'champion' compared with a version that is not champion now" in stale.err
+    assert "modelyard check" in stale.err
+    assert modelyard("check", "tumours:3").code == 0
+    assert modelyard("promote", "tumours:3").code == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("raise ValueError('boom')", "train.py:train failed: ValueError: boom"),
+        ("raise SystemExit(0)", "train.py:train failed: SystemExit: 0"),
+        ("import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
+        ("return 1 +", "SyntaxError"),
+        ("return 7", "returned a int"),
+    ],
+)
+def test_faults_of_the_training_code_are_told_as_its_own(project, modelyard, code, says):
+    (project / "train.py").write_text(f"def train():\n    print('epoch 1')\n    {code}\n")
+    said = modelyard("build", "--json")
+    assert said.code == 2
+    error = said.json["error"]  # what the code printed is not in the document
+    assert says in error["message"]
+    assert error["code"] in ("usage", "config")
+    assert "fault of Modelyard" not in error["hint"]
+    if "boom" in says:
+        assert "train.py, line 3" in error["hint"]
+
+
+def test_training_code_may_import_its_neighbours_late(project, modelyard):
+    train = project / "train.py"
+    (project / "neighbour_of_train.py").write_text("LIMIT = 1000\n")
+    text = train.read_text().replace(
+        "known, unseen = rows()", "import neighbour_of_train as n\n    known, unseen = rows()", 1
+    )
+    train.write_text(text.replace("max_iter=1000", "max_iter=n.LIMIT"))
+    assert modelyard("build", "--json").code == 0
+
+
 def test_a_second_version_is_compared_promoted_and_rolled_back(project, modelyard):
     train = project / "train.py"
     train.write_text(train.read_text().replace("max_iter=1000", "max_iter=1000, C=0.3"))
@@ -108,21 +171,23 @@ def test_a_second_version_is_compared_promoted_and_rolled_back(project, modelyar
     assert modelyard("rollback", "tumours").code == 2
 
 
+def make_rows(code, *, drop=True):
+    """Run code on the project's held-out rows; without labels three of them."""
+    few = ".drop(columns='malignant').head(3)" if drop else ""
+    code = f"import train; held = train.holdout(){few}; {code}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
 def test_predict_answers_a_file_and_standard_input(project, modelyard):
-    import_rows = (
-        "import train, json; held = train.holdout().drop(columns='malignant').head(3);"
-        "held.to_csv('rows.csv', index=False); print(held.to_json(orient='records'))"
-    )
-    made = subprocess.run(
-        [sys.executable, "-c", import_rows], capture_output=True, text=True, check=True
-    )
+    made = make_rows("held.to_csv('rows.csv', index=False); print(held.to_json(orient='records'))")
     lines = modelyard("predict", "tumours@champion", "rows.csv").out.splitlines()
     assert len(lines) == 3
     whole = modelyard("predict", "tumours@champion", "rows.csv", "--json").json
     assert [json.loads(line)["label"] for line in lines] == whole["label"]
     piped = subprocess.run(
         [Path(sys.executable).with_name("modelyard"), "predict", "tumours", "-", "--json"],
-        input=made.stdout,
+        input=made,
         capture_output=True,
         text=True,
         check=True,
@@ -170,7 +235,9 @@ def test_verify_and_doctor_find_a_changed_byte(project, modelyard):
         (["serve", "nothing"], "nothing"),
         (["serve", "tumours", "--host", "0.0.0.0"], "0.0.0.0"),
         (["serve", "tumours", "./bundle"], "two models are called 'tumours'"),
-        (["check", "tumours:1", "--holdout", "x.csv"], "label"),
+        (["check", "tumours:1", "--holdout", "x.csv"], "x.csv"),
+        (["check", "tumours:1", "--label", "malignant"], "--holdout"),
+        (["check", "tumours:1", "--holdout", "train.py", "--label", "x"], "train.py"),
     ],
 )
 def test_wrong_words_get_one_clear_error(project, modelyard, words, says):
@@ -186,6 +253,14 @@ def test_wrong_words_get_one_clear_error(project, modelyard, words, says):
 def test_an_unknown_verb_and_a_wrong_flag_are_usage_errors(modelyard):
     assert modelyard("biuld").code == 2
     assert modelyard("models", "--jsn").code == 2
+    for words in (
+        ["biuld"],
+        ["show"],
+        ["models", "--nmae", "x"],
+        ["rollback", "x", "--version", "y"],
+    ):
+        said = modelyard(*words, "--json")
+        assert (said.code, said.json["error"]["code"]) == (2, "usage")
 
 
 @pytest.mark.parametrize("suffix", [".pkl", ".joblib", ".pickle", ".onnx"])

@@ -15,8 +15,17 @@ import polars as pl
 import pytest
 
 from modelyard.core.contract import Column, Contract, Output
+from modelyard.core.enforce import enforce
 from modelyard.errors import ContractError, UsageError
-from modelyard.tables import content_digest, convert, load_rows, load_table, read_frame
+from modelyard.tables import (
+    content_digest,
+    convert,
+    load_columns,
+    load_rows,
+    load_table,
+    read_frame,
+)
+from modelyard.tables.split import as_array
 
 ROWS = [
     {"n": 2**60 + 1, "f": 1.5, "s": "00123", "b": True, "t": "2024-01-01T00:00:00Z", "m": None},
@@ -189,3 +198,16 @@ def test_the_digest_is_the_same_in_every_process_and_no_dataframe_library_is_imp
         told.add(done.stdout)
     assert len(told) == 1
     assert "('a', 'b')" in told.pop()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_columns_are_read_as_the_contract_says_and_others_as_they_look(tmp_path, name):
+    path = tmp_path / name.lower()
+    write(path, [{**row, "label": number} for number, row in enumerate(ROWS)])
+    columns = load_columns(path, CONTRACT)
+    assert list(as_array(columns.pop("label"))) == [0, 1]
+    table = enforce(CONTRACT, columns)
+    assert table["n"].values.tolist() == [2**60 + 1, -1]
+    assert table["s"].values.tolist() == ["00123", 'b,\n"c"']
+    assert table["m"].missing.tolist() == [True, False]
+    assert table["m"].values[1] == 7

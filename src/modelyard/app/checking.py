@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from modelyard.app.subject import make_subject
-from modelyard.app.training import call_or_read
+from modelyard.app.training import call
 from modelyard.app.yard import Yard, actor, open_yard
 from modelyard.core.enforce import enforce
 from modelyard.errors import ConfigError, ContractError, NotFoundError, UsageError
 from modelyard.gates.base import Evidence, Labelled
 from modelyard.gates.making import make_gates
+from modelyard.registry.promotion import CHAMPION
 from modelyard.tables.digest import content_digest
+from modelyard.tables.load import load_columns
 from modelyard.tables.split import as_array, read_columns
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ class Holdout(NamedTuple):
     """Held-out rows for the gates.
 
     Args:
-        rows: A frame or a file; its columns beyond the contract's inputs are for slices.
+        rows: A frame, or the path of a .parquet, .csv or .json file; its columns beyond the
+            contract's inputs are for slices.
         label: The name of its column that holds the true answers.
         weight: The name of its column that holds weights, or "".
     """
@@ -110,40 +113,40 @@ def configured_holdout(yard: Yard) -> Holdout | None:
         raise ConfigError(
             "[data] names held-out rows but not their label", key="data.label", hint="add label"
         )
-    rows = call_or_read(yard.location, data.holdout, key="data.holdout")
+    if ".py:" in data.holdout:
+        rows = call(yard.location, data.holdout, key="data.holdout")
+    else:
+        rows = yard.location.path(data.holdout)
     return Holdout(rows, data.label, data.weight)
 
 
 def _champion(yard: Yard, candidate: Bundle, reference: str | None) -> Bundle | None:
-    """The bundle to compare with; None if there is none yet, or the candidate is it."""
+    """The bundle to compare with; None if there is none yet."""
     try:
-        found = yard.open(reference or f"{candidate.manifest.name}@champion")
+        return yard.open(reference or f"{candidate.manifest.name}@{CHAMPION}")
     except NotFoundError:
         if reference:
             raise
         return None
-    return None if found.digest == candidate.digest else found
 
 
 def _evidence(
     candidate: Bundle, champion: Bundle | None, holdout: Holdout | None, scratch: Path
 ) -> Evidence:
-    rows = None
-    labelled = None
-    if holdout is not None:
-        labelled = _labelled(holdout, candidate.manifest.contract)
-        if champion is not None:
-            rows = _champion_rows(holdout, champion.manifest.contract)
+    judged = make_subject(candidate, scratch / "candidate")
+    labelled = None if holdout is None else _labelled(holdout, candidate.manifest.contract)
+    if champion is None or champion.digest == candidate.digest:
+        return Evidence(judged, labelled, None if champion is None else judged)
     return Evidence(
-        candidate=make_subject(candidate, scratch / "candidate"),
+        candidate=judged,
         labelled=labelled,
-        champion=None if champion is None else make_subject(champion, scratch / "champion"),
-        champion_rows=rows,
+        champion=make_subject(champion, scratch / "champion"),
+        champion_rows=None if holdout is None else _rows(holdout, champion.manifest.contract),
     )
 
 
 def _labelled(holdout: Holdout, contract: Contract) -> Labelled:
-    columns = read_columns(holdout.rows)
+    columns = _columns(holdout, contract)
     for what, name in (("label", holdout.label), ("weight", holdout.weight)):
         if name and name not in columns:
             raise UsageError(
@@ -164,8 +167,15 @@ def _labelled(holdout: Holdout, contract: Contract) -> Labelled:
     )
 
 
-def _champion_rows(holdout: Holdout, contract: Contract) -> Table | None:
-    columns = read_columns(holdout.rows)
+def _columns(holdout: Holdout, contract: Contract) -> dict[str, Any]:
+    if isinstance(holdout.rows, (str, Path)):
+        return dict(load_columns(holdout.rows, contract))
+    return dict(read_columns(holdout.rows))
+
+
+def _rows(holdout: Holdout, contract: Contract) -> Table | None:
+    """The held-out rows in the champion's contract, or None."""
+    columns = _columns(holdout, contract)
     try:
         return enforce(
             contract, {name: columns[name] for name in contract.names if name in columns}

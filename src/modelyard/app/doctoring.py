@@ -12,8 +12,10 @@ import msgspec
 
 from modelyard.app.settings import find_settings
 from modelyard.app.yard import Yard, open_yard
+from modelyard.bundle.verify import verify
 from modelyard.errors import ModelyardError
 from modelyard.gates.making import make_gates
+from modelyard.registry.promotion import CHAMPION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,8 +105,9 @@ def _settings() -> str:
 
 def _registry() -> str:
     yard = open_yard()
-    count = yard.registry.verify_events()
-    return f"{len(yard.registry.names())} models; the chain of {count} events is whole"
+    count = yard.registry.verify()
+    models = len(yard.registry.names())
+    return f"{models} models; the chain of {count} events is whole, and all state follows from it"
 
 
 def _champions() -> str:
@@ -114,11 +117,9 @@ def _champions() -> str:
 
 
 def _verified(yard: Yard, name: str) -> bool:
-    if "champion" not in yard.registry.aliases(name):
+    if CHAMPION not in yard.registry.aliases(name):
         return False
-    bundle = yard.registry.bundle(f"{name}@champion")
-    for file in bundle.manifest.files:
-        bundle.read(file.path)
+    verify(yard.registry.bundle(f"{name}@{CHAMPION}"))
     return True
 
 

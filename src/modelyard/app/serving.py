@@ -9,6 +9,7 @@ from modelyard.app.yard import Yard, is_path, open_path, open_yard
 from modelyard.core.reference import Reference
 from modelyard.core.route import make_route
 from modelyard.errors import UsageError
+from modelyard.registry.promotion import CHAMPION
 from modelyard.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def champions(yard: Yard) -> list[str]:
     """
     registry = yard.registry
     found = [
-        f"{name}@champion" for name in registry.names() if "champion" in registry.aliases(name)
+        f"{name}@{CHAMPION}" for name in registry.names() if CHAMPION in registry.aliases(name)
     ]
     if not found:
         raise UsageError(

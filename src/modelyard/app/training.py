@@ -5,24 +5,28 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+import traceback
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from modelyard.app.trained import Trained
-from modelyard.errors import ConfigError, UsageError
+from modelyard.errors import ConfigError, ModelyardError, UsageError
 from modelyard.tables.load import load_table
 from modelyard.tables.split import split_column
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from modelyard.app.settings import Location
 
-_HINT = (
-    'write [model] train = "train.py:train" in modelyard.toml,'
-    " or give a model file: modelyard build model.onnx --sample rows.csv"
-)
+_HINTS = {
+    "model.train": 'write [model] train = "train.py:train" in modelyard.toml,'
+    " or give a model file: modelyard build model.onnx --sample rows.csv",
+    "data.holdout": 'write [data] holdout = "train.py:holdout", or the name of a file of rows',
+}
 
 
 def train(location: Location) -> Trained:
@@ -36,9 +40,10 @@ def train(location: Location) -> Trained:
 
     Raises:
         ConfigError: if there is no such file or function, or it returns something else.
+        UsageError: if it fails.
     """
     text = location.settings.model.train
-    trained = _function(location, text, key="model.train")()
+    trained = call(location, text, key="model.train")
     if not isinstance(trained, Trained):
         raise ConfigError(
             f"{text} returned a {type(trained).__name__}, not a modelyard.Trained",
@@ -51,21 +56,30 @@ def train(location: Location) -> Trained:
     return trained._replace(lineage=lineage)
 
 
-def call_or_read(location: Location, text: str, *, key: str) -> Any:
-    """Get rows from a file, or from a function of the project (``file.py:function``).
+def call(location: Location, text: str, *, key: str) -> Any:
+    """Run a function of the project; what it prints goes to standard error.
 
     Args:
         location: The project.
-        text: The file, or the function.
+        text: The function, as ``file.py:function``.
         key: The setting that named it, for errors.
+
+    Returns:
+        What it returns.
 
     Raises:
         ConfigError: if there is no such function.
-        UsageError: if there is no such file, or it holds no rows.
+        UsageError: if it fails; it tells where.
     """
-    if ".py:" in text:
-        return _function(location, text, key=key)()
-    return load_table(location.path(text))
+    file_name, _, name = text.partition(":")
+    file = location.path(file_name)
+    if not name or not file.is_file():
+        raise ConfigError(f"there is no function {text!r} here", key=key, hint=_HINTS[key])
+    with _user_code(file, text):
+        function = getattr(_module(file), name, None)
+        if not callable(function):
+            raise ConfigError(f"{file_name} has no function {name!r}", key=key, hint=_HINTS[key])
+        return function()
 
 
 def read_sample(model: Path, sample: Path, label: str = "") -> Trained:
@@ -88,28 +102,34 @@ def read_sample(model: Path, sample: Path, label: str = "") -> Trained:
     return Trained(str(model), inputs, labels)
 
 
-def _function(location: Location, text: str, *, key: str) -> Any:
-    file_name, _, name = text.partition(":")
-    file = location.path(file_name)
-    if not name or not file.is_file():
-        raise ConfigError(f"there is no function {text!r} in this project", key=key, hint=_HINT)
-    function = getattr(_module(file), name, None)
-    if not callable(function):
-        raise ConfigError(f"{file_name} has no function {name!r}", key=key, hint=_HINT)
-    return function
+@contextmanager
+def _user_code(file: Path, text: str) -> Iterator[None]:
+    """Run code of the user: it finds its neighbours, and its faults are told as its own."""
+    sys.path.insert(0, str(file.parent))
+    try:
+        # Standard output is the command's: with --json it holds one document and nothing else.
+        with redirect_stdout(sys.stderr):
+            yield
+    except ModelyardError:
+        raise
+    except (Exception, SystemExit) as e:
+        lines = [f.lineno for f in traceback.extract_tb(e.__traceback__) if f.filename == str(file)]
+        where = f"look at {file.name}, line {lines[-1]}; " if lines else ""
+        raise UsageError(
+            f"{text} failed: {type(e).__name__}: {e}",
+            hint=f"{where}MODELYARD_DEBUG=1 shows the whole trace",
+        ) from e
+    finally:
+        sys.path.remove(str(file.parent))
 
 
 def _module(file: Path) -> Any:
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
-        raise UsageError(f"{file.name} is not a Python file", hint=_HINT)
+        raise UsageError(f"{file.name} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    sys.path.insert(0, str(file.parent))
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(file.parent))
+    spec.loader.exec_module(module)
     return module
 
 

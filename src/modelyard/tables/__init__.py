@@ -6,7 +6,15 @@ The only importer of narwhals; it infers input contracts from samples.
 from modelyard.tables.convert import convert
 from modelyard.tables.digest import content_digest
 from modelyard.tables.frame import Frame
-from modelyard.tables.load import load_rows, load_table
+from modelyard.tables.load import load_columns, load_rows, load_table
 from modelyard.tables.read import read_frame
 
-__all__ = ["Frame", "content_digest", "convert", "load_rows", "load_table", "read_frame"]
+__all__ = [
+    "Frame",
+    "content_digest",
+    "convert",
+    "load_columns",
+    "load_rows",
+    "load_table",
+    "read_frame",
+]

@@ -15,10 +15,11 @@ from modelyard.core import canonical
 from modelyard.core.enforce import enforce, enforce_rows
 from modelyard.errors import MissingExtraError, UsageError
 from modelyard.tables.convert import convert
+from modelyard.tables.split import read_columns
 
 if TYPE_CHECKING:
     from modelyard.core.contract import Column, Contract
-    from modelyard.core.table import Table
+    from modelyard.core.table import Series, Table
 
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
 Backend = Literal["pandas", "polars", "pyarrow"]
@@ -77,6 +78,25 @@ def load_rows(path: str | Path, contract: Contract) -> Table:
         return enforce_rows(contract, _records(path, contract))
     data = _json(path)
     return enforce(contract, data) if isinstance(data, dict) else enforce_rows(contract, data)
+
+
+def load_columns(path: str | Path, contract: Contract) -> dict[str, Series | list[Any]]:
+    """Read a file column by column: those of a contract as it says, others as they look.
+
+    Raises:
+        UsageError: as ``load_table`` does.
+    """
+    path = _checked(Path(path))
+    kind = path.suffix.lower()
+    if kind == ".parquet":
+        return read_columns(_parquet(path, _LOSSLESS))
+    if kind != ".csv":
+        data = _json(path)
+        return read_columns(data if isinstance(data, dict) else _columns(data))
+    columns = read_columns(load_table(path))
+    records = _records(path, contract)
+    known = [name for name in contract.names if name in columns]
+    return columns | {name: [record[name] for record in records] for name in known}
 
 
 def _checked(path: Path) -> Path:

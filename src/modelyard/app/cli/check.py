@@ -11,6 +11,7 @@ from modelyard.app.checking import CheckOptions, Holdout
 from modelyard.app.checking import check as check_bundle
 from modelyard.app.cli.options import Json, Reference
 from modelyard.app.cli.output import Output
+from modelyard.app.settings import find_settings
 from modelyard.errors import GateFailedError, UsageError
 
 
@@ -19,7 +20,9 @@ def check(
     holdout: Annotated[
         Path | None, typer.Option(help="Held-out rows; default: [data] holdout.")
     ] = None,
-    label: Annotated[str, typer.Option(help="Their column of true answers.")] = "",
+    label: Annotated[
+        str, typer.Option(help="Their column of true answers; default: [data] label.")
+    ] = "",
     against: Annotated[str, typer.Option(help="Compare with this; default: @champion.")] = "",
     *,
     strict: Annotated[bool, typer.Option(help="Inconclusive is a failure too.")] = False,
@@ -37,11 +40,11 @@ def check(
         modelyard check ./bundle --holdout may.csv --label is_fraud
     """
     output = Output(json=json)
-    if holdout is not None and not label:
-        raise UsageError("held-out rows need the name of their label column", hint="add --label")
+    if label and holdout is None:
+        raise UsageError("--label belongs to --holdout", hint="add --holdout rows.csv")
     verdicts = check_bundle(
         reference,
-        None if holdout is None else Holdout(holdout, label),
+        None if holdout is None else _holdout(holdout, label),
         CheckOptions(champion=against or None, progress=output.progress),
     )
     output.table(("gate", "verdict", "why"), [(v.gate, v.status, v.summary) for v in verdicts])
@@ -52,3 +55,11 @@ def check(
     if bad:
         names = ", ".join(v.gate for v in bad)
         raise GateFailedError(f"{reference} does not pass: {names}", verdicts=verdicts)
+
+
+def _holdout(file: Path, label: str) -> Holdout:
+    data = find_settings().settings.data
+    label = label or data.label
+    if not label:
+        raise UsageError("held-out rows need the name of their label column", hint="add --label")
+    return Holdout(file, label, data.weight)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,7 +17,13 @@ from typer.main import get_command
 
 from modelyard import __version__
 from modelyard.app.cli.faults import print_error
-from modelyard.errors import GateFailedError, IntegrityError, MissingExtraError, ModelyardError
+from modelyard.errors import (
+    GateFailedError,
+    IntegrityError,
+    MissingExtraError,
+    ModelyardError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +55,9 @@ _EXTRAS = {
     "sklearn": "gates",
     "psycopg": "postgresql",
 }
+
+
+_INTERRUPTED = 130  # as a shell says of a command that Ctrl-C ended
 
 
 class Verbs(TyperGroup):
@@ -127,20 +137,39 @@ def run(words: list[str]) -> int:
     """
     json = "--json" in words
     try:
-        app(args=words, prog_name="modelyard", standalone_mode=True)
+        code = app(args=words, prog_name="modelyard", standalone_mode=False)
     except ModelyardError as e:
+        _print_trace()
         print_error(e, json=json)
         return 1 if isinstance(e, (GateFailedError, IntegrityError)) else 2
+    except typer.Abort:
+        return _INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone; what remains to be flushed has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as e:
-        if os.environ.get("MODELYARD_DEBUG"):
-            raise
-        hint = "this is a fault of Modelyard; MODELYARD_DEBUG=1 shows where it happened"
-        print_error(ModelyardError(f"{type(e).__name__}: {e}", hint=hint), json=json)
+    except Exception as e:  # noqa: BLE001  # whatever it was, nobody is shown a trace unasked
+        _print_trace()
+        _tell(e, json=json)
         return 2
     except SystemExit as e:
         return e.code if isinstance(e.code, int) else 2
-    return 0
+    return code if isinstance(code, int) else 0
+
+
+def _tell(error: Exception, *, json: bool) -> None:
+    """Tell an error that is not ours: wrong words as typer tells them, or a fault."""
+    # Typer's classes come from click or from typer itself, as its release has it.
+    sentence, show = (getattr(error, name, None) for name in ("format_message", "show"))
+    if sentence is None or show is None:
+        hint = "this is a fault of Modelyard; MODELYARD_DEBUG=1 shows where it happened"
+        print_error(ModelyardError(f"{type(error).__name__}: {error}", hint=hint), json=json)
+    elif json:
+        print_error(UsageError(sentence(), hint="--help tells what there is"), json=True)
+    else:
+        show()
+
+
+def _print_trace() -> None:
+    if os.environ.get("MODELYARD_DEBUG"):
+        traceback.print_exc()
