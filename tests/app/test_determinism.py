@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 BUILD = """
 import warnings; warnings.simplefilter("ignore")
 import lightgbm, numpy as np, pandas as pd, tempfile, xgboost
@@ -65,6 +67,7 @@ def digests(folder, seed, zone):
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_two_processes_that_differ_in_everything_else_agree(tmp_path):
     one = digests(tmp_path / "one", "1", "UTC")
     other = digests(tmp_path / "another folder", "2", "Asia/Tokyo")

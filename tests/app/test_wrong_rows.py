@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -39,12 +38,10 @@ def bundle(tmp_path_factory):
 
 
 @pytest.fixture
-def predict(bundle, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    command = [Path(sys.executable).with_name("modelyard"), "predict", bundle.directory, "-"]
-
+def predict(bundle, modelyard, monkeypatch):
     def call(body):
-        return subprocess.run(command, input=body, capture_output=True, check=False)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(body)))
+        return modelyard("predict", bundle.directory, "-")
 
     return call
 
@@ -81,18 +78,18 @@ WRONG = {
 def test_wrong_rows_get_one_clear_error(what, predict):
     body, says = WRONG[what]
     done = predict(body if isinstance(body, bytes) else body.encode())
-    said = done.stderr.decode()
-    assert done.returncode == 2, said
+    said = done.err
+    assert done.code == 2, said
     assert says in said
     assert said.startswith("error: ")
     assert "Traceback" not in said
     assert len(said) < 1000
-    assert not done.stdout
+    assert not done.out
 
 
 def test_good_rows_answer_in_any_order_of_columns(predict):
     first = predict(row())
-    assert first.returncode == 0
+    assert first.code == 0
     turned = dict(reversed(GOOD.items()))
-    assert predict(json.dumps([turned]).encode()).stdout == first.stdout
-    assert json.loads(first.stdout)["label"] is True
+    assert predict(json.dumps([turned]).encode()).out == first.out
+    assert json.loads(first.out)["label"] is True
