@@ -132,7 +132,11 @@ def _fields(kind: Any) -> Iterator[tuple[str, str, str]]:
     for base in reversed(kind.__mro__):
         meanings |= _meanings(inspect.cleandoc(base.__doc__ or ""))
     for field in msgspec.structs.fields(kind):
-        yield (f"`{field.encode_name}`", meanings.get(field.encode_name, ""), f"`{_default(field)}`")
+        yield (
+            f"`{field.encode_name}`",
+            meanings.get(field.encode_name, ""),
+            f"`{_default(field)}`",
+        )
 
 
 def _default(field: Any) -> str:

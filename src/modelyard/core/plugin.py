@@ -71,7 +71,9 @@ class Family(Generic[Member]):
                     f"the entry point {added.value!r} hides the built-in {self.label} {name!r}",
                     hint="give it a name of its own",
                 )
-            return self._member(self._import(f"{self.package}.{name}", extra=self.extra or name), name)
+            return self._member(
+                self._import(f"{self.package}.{name}", extra=self.extra or name), name
+            )
         if added is None:
             raise UnknownPluginError(self.label, name, known=self.names())
         found = added.load()
