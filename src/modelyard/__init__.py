@@ -6,9 +6,9 @@ runtime inside a server or a function stays small.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
+from modelyard.core.late import import_late
 from modelyard.errors import ModelyardError
 
 if TYPE_CHECKING:
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from modelyard.app.checking import CheckOptions, Holdout, check
     from modelyard.app.model import Model, load
     from modelyard.app.trained import Trained
-    from modelyard.app.versions import diff, models, promote, register, rollback, show, verify
+    from modelyard.app.verifying import verify
+    from modelyard.app.versions import diff, models, promote, register, rollback, show
     from modelyard.app.yard import Yard, open_yard
     from modelyard.bundle.opened import Bundle, open_bundle
     from modelyard.core.contract import Column, Contract, Output
@@ -30,7 +31,8 @@ _HOMES = {
     "app.checking": ("CheckOptions", "Holdout", "check"),
     "app.model": ("Model", "load"),
     "app.trained": ("Trained",),
-    "app.versions": ("diff", "models", "promote", "register", "rollback", "show", "verify"),
+    "app.verifying": ("verify",),
+    "app.versions": ("diff", "models", "promote", "register", "rollback", "show"),
     "app.yard": ("Yard", "open_yard"),
     "bundle.opened": ("Bundle", "open_bundle"),
     "core.contract": ("Column", "Contract", "Output"),
@@ -71,7 +73,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"modelyard has no {name!r}")
-    value = getattr(importlib.import_module(f"modelyard.{_HOME[name]}"), name)
+    value = getattr(import_late(f"modelyard.{_HOME[name]}"), name)
     globals()[name] = value
     return value
 

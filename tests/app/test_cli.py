@@ -195,6 +195,13 @@ def test_predict_answers_a_file_and_standard_input(project, modelyard):
     assert json.loads(piped.stdout) == whole
 
 
+def test_a_table_for_a_pipe_is_not_cut(project, modelyard):
+    digest = modelyard("show", "tumours:1", "--json").json["digest"]
+    said = modelyard("show", "tumours:1").out
+    assert digest in said
+    assert "\N{HORIZONTAL ELLIPSIS}" not in said + modelyard("models").out
+
+
 def test_verify_and_doctor_find_a_changed_byte(project, modelyard):
     assert modelyard("verify", "./bundle").code == 0
     assert modelyard("verify", "tumours:1", "--json").json["verified"] is True
@@ -234,6 +241,7 @@ def test_verify_and_doctor_find_a_changed_byte(project, modelyard):
         (["init", "."], "is there already"),
         (["serve", "nothing"], "nothing"),
         (["serve", "tumours", "--host", "0.0.0.0"], "0.0.0.0"),
+        (["serve", "tumours", "--port", "99999"], "--port"),
         (["serve", "tumours", "./bundle"], "two models are called 'tumours'"),
         (["check", "tumours:1", "--holdout", "x.csv"], "x.csv"),
         (["check", "tumours:1", "--label", "malignant"], "--holdout"),
@@ -286,6 +294,9 @@ def test_pickles_are_refused_unread_with_the_way_out(project, modelyard, suffix)
         ("[project]\nregistry = '$NOT_SET/x.db'", "NOT_SET"),
         ("not toml", "modelyard.toml"),
         ("[serve]\nport = 99999", "port"),
+        ("[project]\nname = 'Bad Name'", "'Bad Name' is not a model name"),
+        ("[environments.'Bad Place']", "'Bad Place' is not a environment name"),
+        ("[environments.moon]\nalias = 'Bad Alias'", "environment 'moon'"),
     ],
 )
 def test_a_wrong_setting_is_named(project, modelyard, text, says):
@@ -315,3 +326,23 @@ def test_who_acted_is_recorded(project, modelyard, monkeypatch):
         env=os.environ,
     )
     assert done.stdout.strip() == "ada"
+
+
+def test_a_bundle_in_a_folder_needs_no_database_library(promoted):
+    code = (
+        "import sys, modelyard\n"
+        f"model = modelyard.load({str(promoted / 'bundle')!r})\n"
+        f"modelyard.verify({str(promoted / 'bundle')!r})\n"
+        "assert 'sqlalchemy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_missing_library_is_named_with_the_extra_that_brings_it(project):
+    code = (
+        "import sys\nsys.modules['sqlalchemy'] = None\nfrom modelyard.app.cli.main import run\n"
+        "raise SystemExit(run(['models']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "modelyard[registry]" in done.stderr

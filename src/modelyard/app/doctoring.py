@@ -6,19 +6,21 @@ import os
 import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import msgspec
 
 from modelyard.app.settings import find_settings
-from modelyard.app.yard import Yard, open_yard
 from modelyard.bundle.verify import verify
-from modelyard.errors import ModelyardError
+from modelyard.core.late import import_late
+from modelyard.errors import MissingExtraError, ModelyardError
 from modelyard.gates.making import make_gates
 from modelyard.registry.promotion import CHAMPION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from modelyard.app.yard import Yard
 
 _LIBRARIES = {
     "onnxruntime": "",
@@ -68,6 +70,8 @@ def examine() -> list[Finding]:
 def _looked(what: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(what=what, state="well", detail=look())
+    except MissingExtraError as e:
+        return Finding(what=what, state="absent", detail=e.message, advice=e.hint)
     except ModelyardError as e:
         return Finding(what=what, state="ill", detail=e.message, advice=e.hint)
     except OSError as e:
@@ -103,15 +107,20 @@ def _settings() -> str:
     )
 
 
+def _yard() -> Yard:
+    # Late, for this verb must work where the registry's libraries are what is missing.
+    return cast("Yard", import_late("modelyard.app.yard").open_yard())
+
+
 def _registry() -> str:
-    yard = open_yard()
+    yard = _yard()
     count = yard.registry.verify()
     models = len(yard.registry.names())
     return f"{models} models; the chain of {count} events is whole, and all state follows from it"
 
 
 def _champions() -> str:
-    yard = open_yard()
+    yard = _yard()
     checked = [_verified(yard, name) for name in yard.registry.names()]
     return f"{sum(checked)} champions, every byte verified"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modelyard import runtime
-from modelyard.app.yard import is_path, open_path, open_yard
-from modelyard.bundle.opened import Bundle
+from modelyard.app.opening import open_reference
 from modelyard.tables.convert import convert
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from modelyard.bundle.opened import Bundle
     from modelyard.core.contract import Contract
     from modelyard.core.manifest import Manifest
     from modelyard.core.table import Array
@@ -72,8 +72,4 @@ def load(reference: str | Path | Bundle) -> Model:
         NotFoundError: if there is no such version.
         BundleError: if the bundle cannot be read or a byte of it differs.
     """
-    if isinstance(reference, Bundle):
-        return Model(reference)
-    if is_path(reference):
-        return Model(open_path(reference))
-    return Model(open_yard().registry.bundle(str(reference)))
+    return Model(open_reference(reference))

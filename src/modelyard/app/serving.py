@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelyard.app.yard import Yard, is_path, open_path, open_yard
+from modelyard.app.opening import is_path, open_path
+from modelyard.app.yard import Yard, open_yard
 from modelyard.core.reference import Reference
 from modelyard.core.route import make_route
 from modelyard.errors import UsageError

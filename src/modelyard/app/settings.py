@@ -162,15 +162,23 @@ def read_settings(file: Path) -> Settings:
         raise ConfigError(f"{file.name} cannot be read: {e}", hint="see docs/reference") from e
     try:
         settings = msgspec.convert(plain, Settings)
-        for name in settings.environments:
-            check_name(name, what="environment")
+        _check_names(settings)
     except msgspec.ValidationError as e:
         raise ConfigError(
             f"{file.name}: {e}", hint="see docs/reference/settings.md for every setting"
         ) from e
     except UsageError as e:
-        raise ConfigError(f"{file.name}: {e.message}", key="environments") from e
+        raise ConfigError(f"{file.name}: {e.message}") from e
     return settings
+
+
+def _check_names(settings: Settings) -> None:
+    if settings.project.name:
+        check_name(settings.project.name, what="model name")
+    for name, environment in settings.environments.items():
+        check_name(name, what="environment name")
+        if environment.alias:
+            check_name(environment.alias, what=f"alias (of the environment {name!r})")
 
 
 def _filled(key: str, text: str) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from modelyard.app.yard import Yard, actor, open_yard
-from modelyard.bundle.verify import verify as verify_bytes
 from modelyard.core.difference import Change, difference
 from modelyard.core.manifest import Manifest
 from modelyard.core.verdict import Verdict
@@ -133,17 +132,6 @@ def diff(
     """Compare two versions or bundles: contract, metrics, lineage, runtime, files."""
     yard = yard or open_yard()
     return difference(yard.open(before).manifest, yard.open(after).manifest)
-
-
-def verify(reference: str | Path | Bundle, *, yard: Yard | None = None) -> Bundle:
-    """Read every byte of a bundle and compare it with the manifest.
-
-    Raises:
-        IntegrityError: names the first file that differs.
-    """
-    bundle = (yard or open_yard()).open(reference)
-    verify_bytes(bundle)
-    return bundle
 
 
 def _versions(yard: Yard, name: str) -> list[Version]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from modelyard.app.opening import open_reference
 from modelyard.app.settings import Location, find_settings
-from modelyard.bundle.opened import Bundle, open_bundle
-from modelyard.core.manifest import MANIFEST
-from modelyard.errors import ConfigError, UsageError
+from modelyard.errors import ConfigError
 from modelyard.registry.promotion import Policy
 from modelyard.registry.registry import Registry
 from modelyard.stores.base import open_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from modelyard.bundle.opened import Bundle
 
 
 class Yard(NamedTuple):
@@ -33,11 +36,7 @@ class Yard(NamedTuple):
             NotFoundError: if there is neither such a folder nor such a version.
             BundleError: if the folder is no bundle.
         """
-        if isinstance(reference, Bundle):
-            return reference
-        if is_path(reference):
-            return open_path(reference)
-        return self.registry.bundle(str(reference))
+        return open_reference(reference, self)
 
     def policy(self, environment: str) -> Policy:
         """What a promotion to an environment asks for, as the settings say.
@@ -65,28 +64,6 @@ def open_yard(start: Path | None = None) -> Yard:
     location = find_settings(start)
     store = open_store(location.store)
     return Yard(location, Registry.open(location.registry_url, store))
-
-
-def open_path(folder: str | Path) -> Bundle:
-    """Open the bundle in a folder.
-
-    Raises:
-        UsageError: if there is no such folder.
-        BundleError: if the folder is no bundle.
-    """
-    if not Path(folder).is_dir():
-        raise UsageError(f"there is no folder {str(folder)!r}", hint="modelyard build makes one")
-    return open_bundle(folder)
-
-
-def is_path(reference: str | Path) -> bool:
-    """Whether a text means a folder and not a name: it has a slash, or such a bundle is there."""
-    return (
-        isinstance(reference, Path)
-        or "/" in reference
-        or reference in (".", "..")
-        or (Path(reference) / MANIFEST).is_file()
-    )
 
 
 def actor() -> str:

@@ -5,7 +5,6 @@ Exit codes: 0 done; 1 a gate failed, or a check found something; 2 wrong usage o
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import traceback
@@ -17,10 +16,10 @@ from typer.main import get_command
 
 from modelyard import __version__
 from modelyard.app.cli.faults import print_error
+from modelyard.core.late import import_late
 from modelyard.errors import (
     GateFailedError,
     IntegrityError,
-    MissingExtraError,
     ModelyardError,
     UsageError,
 )
@@ -44,17 +43,6 @@ VERBS = {
     "doctor": "Look for what is wrong with this machine or project.",
 }
 """Verb -> the first sentence of its docstring, so that help imports no verb."""
-
-_EXTRAS = {
-    "sqlalchemy": "registry",
-    "alembic": "registry",
-    "granian": "serve",
-    "uvloop": "serve",
-    "cyclonedx": "build",
-    "onnx": "build",
-    "sklearn": "gates",
-    "psycopg": "postgresql",
-}
 
 
 _INTERRUPTED = 130  # as a shell says of a command that Ctrl-C ended
@@ -84,13 +72,7 @@ def load_verb(name: str) -> Any:
     Raises:
         MissingExtraError: if it needs a library that is not installed.
     """
-    try:
-        module = importlib.import_module(f"modelyard.app.cli.{name}")
-    except ModuleNotFoundError as e:
-        library = (e.name or "").partition(".")[0]
-        if library not in _EXTRAS:
-            raise
-        raise MissingExtraError(library, extra=_EXTRAS[library]) from e
+    module = import_late(f"modelyard.app.cli.{name}")
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(name)(getattr(module, name))
     return get_command(app)

@@ -31,7 +31,7 @@ def models(
         [
             (
                 f"{row.name}:{row.version}",
-                row.registered,
+                row.registered[:16].replace("T", " "),
                 row.digest[:19],
                 ", ".join(row.aliases),
                 ", ".join(row.environments),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +15,3 @@ Reference = Annotated[
     ),
 ]
 Environment = Annotated[str, typer.Option("--to", help="The environment.")]
-DataFile = Annotated[
-    Path, typer.Argument(help="A .parquet, .csv or .json file, or - for JSON on standard input.")
-]

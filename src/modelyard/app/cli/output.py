@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _MARKS = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "inconclusive": "[yellow]unclear[/]"}
 
+_WIDE = 10_000
+
 
 class Output:
     """Where a verb writes its answer.
@@ -25,7 +27,9 @@ class Output:
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
-        self._console = Console(highlight=False, soft_wrap=True)
+        # Where no terminal sets the width, a table is as wide as it needs to be: nothing is cut.
+        width = None if sys.stdout.isatty() else _WIDE
+        self._console = Console(highlight=False, soft_wrap=True, width=width)
         self._errors = Console(highlight=False, soft_wrap=True, stderr=True)
 
     def progress(self, step: str) -> None:
@@ -43,6 +47,8 @@ class Output:
         if self.json:
             return
         table = Table(*head, box=None, pad_edge=False, header_style="bold")
+        for column in table.columns:
+            column.overflow = "fold"
         for row in rows:
             table.add_row(*(_MARKS.get(str(cell), escape(str(cell))) for cell in row))
         self._console.print(table)

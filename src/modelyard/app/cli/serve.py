@@ -23,7 +23,9 @@ def serve(
         Path | None, typer.Option(help="A .toml or .json file that says what to serve.")
     ] = None,
     host: Annotated[str | None, typer.Option(help="Default: [serve] host, 127.0.0.1.")] = None,
-    port: Annotated[int | None, typer.Option(help="0: a free one. Default: [serve] port.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="0: a free one. Default: [serve] port.")
+    ] = None,
     *,
     public_without_authentication: Annotated[
         bool,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelyard.app.cli.options import Json, Reference
 from modelyard.app.cli.output import Output
-from modelyard.app.versions import verify as verify_bundle
+from modelyard.app.verifying import verify as verify_bundle
 
 
 def verify(reference: Reference, *, json: Json = False) -> None:
