@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from modelyard.app.cli.main import VERBS, load_verb
+from modelyard.app.serving import serve_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -200,6 +202,14 @@ def test_a_table_for_a_pipe_is_not_cut(project, modelyard):
     said = modelyard("show", "tumours:1").out
     assert digest in said
     assert "\N{HORIZONTAL ELLIPSIS}" not in said + modelyard("models").out
+
+
+def test_folders_are_served_without_a_registry(project):
+    shutil.rmtree(project / ".modelyard")
+    settings = serve_settings(["./bundle"])
+    assert (settings.registry, settings.store) == ("", "")
+    assert list(settings.route.models) == ["tumours"]
+    assert not (project / ".modelyard").exists()
 
 
 def test_verify_and_doctor_find_a_changed_byte(project, modelyard):

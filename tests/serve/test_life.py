@@ -50,6 +50,9 @@ def test_a_signal_lets_requests_in_flight_end(start, yard, number):
         while part := slow.recv(65536):
             said += part
         assert b"[[22.0,28.0]]" in said
+    deadline = time.monotonic() + 30
+    while server.alive and time.monotonic() < deadline:
+        time.sleep(0.05)  # a second signal, sent by stop, could hit an interpreter that is ending
     assert server.stop() == 0
     events = server.events()
     assert events[-1] == {"time": events[-1]["time"], "event": "stopped", "given_up": 0}
@@ -152,6 +155,13 @@ def test_others_may_not_reach_it_unless_words_say_so(yard):
         )
     )
     check_settings(ServeSettings(route=route, host="localhost"))
+
+
+@pytest.mark.parametrize("wrong", [{"port": 65536}, {"max_body": 0}, {"poll_seconds": -1.0}])
+def test_settings_out_of_range_are_refused_however_they_were_made(yard, wrong):
+    settings = ServeSettings(route=make_route({"grid": yard.grid}), **wrong)
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        check_settings(settings)
 
 
 def test_a_route_and_a_route_file_contradict(yard):

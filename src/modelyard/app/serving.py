@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelyard.app.opening import is_path, open_path
+from modelyard.app.settings import find_settings
 from modelyard.app.yard import Yard, open_yard
 from modelyard.core.reference import Reference
 from modelyard.core.route import make_route
@@ -42,19 +43,24 @@ def serve_settings(
     Raises:
         UsageError: if there is nothing to serve, or two models have one name.
     """
-    yard = yard or open_yard()
-    chosen = yard.location.settings.serve
-    route = None
-    if route_file is None:
-        route = make_route(_models(yard, references or champions(yard)))
-    elif references:
+    location = find_settings() if yard is None else yard.location
+    chosen = location.settings.serve
+    if route_file is not None and references:
         raise UsageError("give models or a route file, not both")
+    route = None
+    # Folders are served where there is no registry, and where none can be made.
+    folders = bool(references) and all(map(is_path, references))
+    if folders:
+        route = make_route(_models(None, references))
+    elif route_file is None:
+        yard = yard or open_yard()
+        route = make_route(_models(yard, references or champions(yard)))
     return ServeSettings(
         route=route,
         route_file="" if route_file is None else str(route_file.absolute()),
         root=str(Path.cwd()),
-        registry=yard.location.registry_url,
-        store=yard.location.store,
+        registry="" if folders else location.registry_url,
+        store="" if folders else location.store,
         host=chosen.host if host is None else host,
         port=chosen.port if port is None else port,
         max_body=int(chosen.maximum_body_mb * _MEGABYTE),
@@ -80,7 +86,8 @@ def champions(yard: Yard) -> list[str]:
     return found
 
 
-def _models(yard: Yard, references: Sequence[str | Path]) -> dict[str, str]:
+def _models(yard: Yard | None, references: Sequence[str | Path]) -> dict[str, str]:
+    """Name -> what is served under it; without a yard all references are paths."""
     models: dict[str, str] = {}
     for reference in map(str, references):
         if is_path(reference):
@@ -88,7 +95,8 @@ def _models(yard: Yard, references: Sequence[str | Path]) -> dict[str, str]:
             target = str(Path(reference).absolute())
         else:
             name, target = Reference.parse(reference).name, reference
-            yard.registry.resolve(reference)
+            if yard is not None:
+                yard.registry.resolve(reference)
         if name in models:
             raise UsageError(
                 f"two models are called {name!r}",

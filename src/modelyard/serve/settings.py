@@ -71,6 +71,11 @@ def check_settings(settings: ServeSettings) -> None:
             "a server needs a route or a route file, and not both",
             hint="name the models to serve, or a route file that does",
         )
+    # msgspec judges what it decodes, and not what is made in Python.
+    try:
+        msgspec.convert(msgspec.to_builtins(settings), ServeSettings)
+    except msgspec.ValidationError as e:
+        raise UsageError(f"a setting of the server is wrong: {e}") from e
     if not settings.allow_public_without_authentication and not is_loopback(settings.host):
         raise UsageError(
             f"{settings.host!r} can be reached from other machines, and this server asks nobody"
