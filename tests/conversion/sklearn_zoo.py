@@ -398,6 +398,18 @@ BOOSTED = {
 ODD = {
     "isotonic": (isotonic.IsotonicRegression(out_of_bounds="clip"), "one"),
     "dummy": (dummy.DummyRegressor(), "values"),
+    "boosted_from_a_model": (
+        ensemble.GradientBoostingRegressor(init=linear_model.Ridge(), n_estimators=5),
+        "values",
+    ),
+    "imputed_quantile_normal": (
+        pipeline.make_pipeline(
+            impute.SimpleImputer(),
+            pre.QuantileTransformer(n_quantiles=20, output_distribution="normal"),
+            linear_model.Ridge(),
+        ),
+        "values",
+    ),
 }
 FORM = {
     **{name: (model, "two") for name, model in {**CLASSIFIERS, **BINARY}.items()},
@@ -410,11 +422,17 @@ FORM = {
     **ODD,
 }
 
-NATIVE = {"quantile_normal", "dummy"}
+NATIVE = {
+    "quantile_normal",
+    "dummy",
+    "gaussian_process",
+    "gaussian_process_three",
+    "imputed_quantile_normal",
+}
 """Those that have no exact ONNX form, and go to skops."""
 
-NOWHERE = {"gaussian_process", "gaussian_process_three"}
-"""Those that skops does not trust either."""
+NOWHERE = {"boosted_from_a_model"}
+"""Those that cannot be read safely from skops either."""
 
 FAST = (
     "logistic",

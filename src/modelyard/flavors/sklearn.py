@@ -90,7 +90,7 @@ class Sklearn(Flavor):
         return {name: _plain(value) for name, value in sorted(settings.items())}
 
     def read(self, path: Path) -> Any:
-        """Read a skops file, as long as it holds nothing but types that skops trusts."""
+        """Read a skops file, as long as it holds nothing but types that are trusted."""
         content = path.read_bytes()
         try:
             refused = sklearn_skops.untrusted(content)
@@ -171,7 +171,7 @@ def _native(fitted: _Fitted) -> Export:
 
 def _untrusted(what: str, refused: list[str]) -> ExportError:
     return ExportError(
-        f"{what} holds what skops does not trust by itself: {', '.join(refused)}",
+        f"{what} holds what cannot be read safely from a skops file: {', '.join(refused)}",
         flavor=FLAVOR,
         hint=_ADVICE,
     )

@@ -1,7 +1,7 @@
 """scikit-learn itself, from a skops file: for models that have no exact ONNX form.
 
-No type is trusted beyond those that skops trusts by itself, so that reading the file runs no code
-that it brings.
+No type is trusted beyond those that skops trusts by itself and a few that are as harmless, so that
+reading the file runs no code that it brings.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class Sklearn(Engine):
         if shape.names != tuple(manifest.contract.names):
             raise BundleError(f"{_ROWS} names other columns than the contract", file=_ROWS)
         try:
+            sklearn_skops.check_stored(content)
             model = sklearn_skops.load(content)
         except Exception as e:  # skops raises whatever a malformed file leads it to
             raise BundleError(
