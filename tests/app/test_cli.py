@@ -254,6 +254,7 @@ def test_verify_and_doctor_find_a_changed_byte(project, modelyard):
         (["serve", "tumours", "--port", "99999"], "--port"),
         (["serve", "tumours", "./bundle"], "two models are called 'tumours'"),
         (["check", "tumours:1", "--holdout", "x.csv"], "x.csv"),
+        (["build", "--sample", "x.csv"], "belong to a model file"),
         (["check", "tumours:1", "--label", "malignant"], "--holdout"),
         (["check", "tumours:1", "--holdout", "train.py", "--label", "x"], "train.py"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 
@@ -140,6 +141,16 @@ class TestBundles:
         store.delete(bundle.digest)
         with pytest.raises(IntegrityError):
             fraud.bundle("fraud:2")
+
+    def test_a_changed_byte_in_the_store_names_the_file(self, fraud, place, worker):
+        file = worker.make_bundle(2).manifest.files[0]
+        blob = next(Path(place.store).rglob(file.sha256))
+        blob.chmod(0o644)
+        blob.write_bytes(b"?" + blob.read_bytes()[1:])
+        with pytest.raises(IntegrityError, match=repr(file.path)) as caught:
+            read_all(fraud.bundle("fraud:2"))
+        assert caught.value.file == file.path
+        assert "heals it" in caught.value.hint
 
     def test_a_damaged_bundle_is_not_registered(self, registry, worker):
         bundle = worker.make_bundle(1)

@@ -84,26 +84,44 @@ def build(
     options.progress("reading the sample")
     frame = read_frame(sample)
     flavor_name, flavor, model = choose_flavor(model, options.flavor)
+    with tempfile.TemporaryDirectory(prefix="modelyard-") as folder:
+        scratch = Path(folder)
+        trial, parts = _proved(name, (flavor_name, flavor, model), frame, options, scratch)
+        subject = make_subject(trial, scratch / "replayed")
+        metrics = measure(subject, frame.table, labels, parts.lineage.data["sample"])
+        final = pack(parts._replace(metrics=metrics), scratch / "final")
+        return copy_bundle(final, _place(final, directory))
+
+
+def _proved(
+    name: str,
+    chosen: tuple[str, Flavor, Any],
+    frame: Frame,
+    options: BuildOptions,
+    scratch: Path,
+) -> tuple[Bundle, Parts]:
+    """The first form of a model that answers as the model does, packed.
+
+    Raises:
+        ExportError: if none does; it tells each reason.
+    """
+    flavor_name, flavor, model = chosen
     failures: list[str] = []
     original: Original | None = None
-    with tempfile.TemporaryDirectory(prefix="modelyard-") as scratch:
-        for candidate in flavor.candidates(model, frame):
-            try:
-                options.progress(f"exporting for {candidate.runtime}")
-                export = _edited(candidate.make(), options)
-                original = original or _ask(flavor_name, flavor, model, frame)
-                parts = _parts(name, original, (candidate, export), options)
-                parts = parts._replace(why=_why(candidate, failures))
-                options.progress(f"proving that {candidate.runtime} answers as the model does")
-                trial = pack(parts, Path(scratch) / candidate.runtime)
-                prove(trial, original)
-            except (ExportError, DisagreesError) as e:
-                failures.append(f"{candidate.runtime}: {e.message}")
-                continue
-            subject = make_subject(trial, Path(scratch) / "replayed")
-            metrics = measure(subject, frame.table, labels, parts.lineage.data["sample"])
-            final = pack(parts._replace(metrics=metrics), Path(scratch) / "final")
-            return copy_bundle(final, _place(final, directory))
+    for candidate in flavor.candidates(model, frame):
+        try:
+            options.progress(f"exporting for {candidate.runtime}")
+            export = _edited(candidate.make(), options)
+            original = original or _ask(flavor_name, flavor, model, frame)
+            parts = _parts(name, original, (candidate, export), options)
+            parts = parts._replace(why=_why(candidate, failures))
+            options.progress(f"proving that {candidate.runtime} answers as the model does")
+            trial = pack(parts, scratch / candidate.runtime)
+            prove(trial, original)
+        except (ExportError, DisagreesError) as e:
+            failures.append(f"{candidate.runtime}: {e.message}")
+            continue
+        return trial, parts
     raise ExportError(
         f"no form of this {type(model).__name__} gives the original's answers:\n    "
         + "\n    ".join(failures or ["the flavor offers none"]),

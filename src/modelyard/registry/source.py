@@ -35,14 +35,19 @@ class StoreSource:
         """Read one whole file.
 
         Raises:
-            IntegrityError: if there is no such file, or it is larger than ``limit``.
+            IntegrityError: names the file, if there is none, or it is larger than ``limit``, or a
+                byte of it differs.
         """
         try:
             if path == MANIFEST:
                 return self._store.get(self._digest, limit=limit)
             return self._store.get(self._find(path), limit=limit)
-        except StoreError as e:
-            raise IntegrityError(f"{path!r} cannot be read: {e.message}", file=path) from e
+        except (IntegrityError, StoreError) as e:
+            if isinstance(e, IntegrityError) and e.file == path:
+                raise
+            raise IntegrityError(
+                f"{path!r} cannot be read: {e.message}", file=path, hint=e.hint
+            ) from e
 
     def _find(self, path: str) -> str:
         if self._digests is None:

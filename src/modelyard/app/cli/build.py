@@ -13,6 +13,7 @@ from modelyard.app.building import build as build_bundle
 from modelyard.app.cli.options import Json
 from modelyard.app.cli.output import Output
 from modelyard.app.settings import find_settings
+from modelyard.app.trained import Trained
 from modelyard.app.training import read_sample, train
 from modelyard.bundle.opened import Bundle
 from modelyard.errors import UsageError
@@ -49,12 +50,10 @@ def build(
     location = find_settings()
     settings = location.settings
     if model is None:
+        if sample is not None or label:
+            raise UsageError("--sample and --label belong to a model file", hint="name the file")
         output.progress(f"training by {settings.model.train}")
-        trained = train(location)
-    elif sample is None:
-        raise UsageError("a model file needs a sample of its inputs", hint="add --sample rows.csv")
-    else:
-        trained = read_sample(model, sample, label)
+    trained = train(location) if model is None else _trained(model, sample, label)
     name = name or settings.project.name
     if not name:
         raise UsageError("the model has no name", hint="add --name, or [project] name")
@@ -72,6 +71,12 @@ def build(
         ),
     )
     _tell(output, bundle)
+
+
+def _trained(model: Path, sample: Path | None, label: str) -> Trained:
+    if sample is None:
+        raise UsageError("a model file needs a sample of its inputs", hint="add --sample rows.csv")
+    return read_sample(model, sample, label)
 
 
 def _tell(output: Output, bundle: Bundle) -> None:
