@@ -88,7 +88,8 @@ def build(
         scratch = Path(folder)
         trial, parts = _proved(name, (flavor_name, flavor, model), frame, options, scratch)
         subject = make_subject(trial, scratch / "replayed")
-        metrics = measure(subject, frame.table, labels, parts.lineage.data["sample"])
+        digest = parts.lineage.data["sample"]
+        metrics = measure(subject, frame.table, labels, digest, options.progress)
         final = pack(parts._replace(metrics=metrics), scratch / "final")
         return copy_bundle(final, _place(final, directory))
 

@@ -145,7 +145,8 @@ def _evidence(
     )
 
 
-def _labelled(holdout: Holdout, contract: Contract) -> Labelled:
+def _labelled(holdout: Holdout, contract: Contract) -> Labelled | None:
+    """The held-out rows as gates take them; None where there are none."""
     columns = _columns(holdout, contract)
     for what, name in (("label", holdout.label), ("weight", holdout.weight)):
         if name and name not in columns:
@@ -155,9 +156,14 @@ def _labelled(holdout: Holdout, contract: Contract) -> Labelled:
             )
     labels = as_array(columns.pop(holdout.label))
     weights = as_array(columns.pop(holdout.weight)) if holdout.weight else None
-    rows = enforce(
-        contract, {name: columns.pop(name) for name in contract.names if name in columns}
-    )
+    if len(labels) == 0:
+        return None
+    try:
+        rows = enforce(
+            contract, {name: columns.pop(name) for name in contract.names if name in columns}
+        )
+    except ContractError as e:
+        raise UsageError(f"the held-out rows do not fit: {e.message}", hint=e.hint) from e
     return Labelled(
         rows=rows,
         labels=labels,

@@ -12,6 +12,8 @@ from modelyard.gates.base import Evidence, Labelled
 from modelyard.gates.making import make_gate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from modelyard.core.table import Table
     from modelyard.gates.base import Subject
 
@@ -23,7 +25,9 @@ _USUAL = {
 _NO_BOUND = {"minimum": float("-inf"), "resamples": 500}
 
 
-def measure(subject: Subject, rows: Table, labels: Any, digest: str) -> tuple[Metric, ...]:
+def measure(
+    subject: Subject, rows: Table, labels: Any, digest: str, tell: Callable[[str], None]
+) -> tuple[Metric, ...]:
     """Measure the usual metrics of a model's task on its sample.
 
     Args:
@@ -31,6 +35,7 @@ def measure(subject: Subject, rows: Table, labels: Any, digest: str) -> tuple[Me
         rows: The sample.
         labels: Its true answers, shape (rows,), or None: then there are no metrics.
         digest: The digest of the sample.
+        tell: Called with a sentence for each metric that cannot be measured.
 
     Returns:
         One metric each, as far as the labels define it (ROC AUC needs two classes).
@@ -53,4 +58,6 @@ def measure(subject: Subject, rows: Table, labels: Any, digest: str) -> tuple[Me
         if verdict.passed:
             figures = {key: verdict.evidence[key] for key in ("value", "low", "high", "rows")}
             measured.append(Metric(name=name, data="sample", **figures))
+        else:
+            tell(f"{name} is not measured: {verdict.summary}")
     return tuple(measured)
