@@ -62,7 +62,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """``[environments.<name>]``: what a promotion to it asks for.
 
     Args:
-        requires: The gates whose latest verdict must be pass.
+        requires: The gates whose latest verdict must be pass; one that compared with the champion
+            must have compared with today's.
         alias: The alias that follows this environment, or "".
     """
 
