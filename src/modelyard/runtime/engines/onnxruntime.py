@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 # It must stand before onnxruntime is imported, which begins to report as it is.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
+import numpy as np
 import onnxruntime as ort
 
 from modelyard.errors import BundleError, ManifestError
@@ -16,12 +17,18 @@ from modelyard.runtime.engines.base import Engine
 from modelyard.runtime.onnxfile import check_self_contained
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Self
 
     from modelyard.core.manifest import Manifest
     from modelyard.core.table import Array
 
+SLICE = 2048
+"""Rows that onnxruntime gets at a time, which bounds its memory.
+
+What a graph holds in between may be thousands of times as large as its input: a number for each
+tree and class.
+"""
 _FATAL = 4
 
 _TENSORS = {
@@ -67,8 +74,19 @@ class OnnxRuntime(Engine):
         return self.crossover.run(feeds, len(next(iter(feeds.values()))))
 
     def _alone(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        answers = self._session.run(self._outputs, feeds)
+        rows = len(next(iter(feeds.values())))
+        if rows <= SLICE:
+            answers = self._session.run(self._outputs, feeds)
+        else:
+            answers = [
+                np.concatenate(parts) for parts in zip(*self._sliced(feeds, rows), strict=True)
+            ]
         return dict(zip(self._outputs, answers, strict=True))
+
+    def _sliced(self, feeds: Mapping[str, Array], rows: int) -> Iterator[list[Array]]:
+        for start in range(0, rows, SLICE):
+            part = {name: tensor[start : start + SLICE] for name, tensor in feeds.items()}
+            yield self._session.run(self._outputs, part)
 
 
 def _session(content: bytes, manifest: Manifest) -> Any:
