@@ -212,6 +212,18 @@ def test_folders_are_served_without_a_registry(project):
     assert not (project / ".modelyard").exists()
 
 
+@pytest.mark.parametrize("words", [["models"], ["models", "--json"], ["--help"]])
+def test_a_reader_that_has_gone_is_no_failure(project, words):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = Path(sys.executable).with_name("modelyard")
+    done = subprocess.run(
+        [command, *words], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_verify_and_doctor_find_a_changed_byte(project, modelyard):
     assert modelyard("verify", "./bundle").code == 0
     assert modelyard("verify", "tumours:1", "--json").json["verified"] is True

@@ -120,23 +120,30 @@ def run(words: list[str]) -> int:
     json = "--json" in words
     try:
         code = app(args=words, prog_name="modelyard", standalone_mode=False)
+        sys.stdout.flush()
     except ModelyardError as e:
         _print_trace()
         print_error(e, json=json)
         return 1 if isinstance(e, (GateFailedError, IntegrityError)) else 2
     except typer.Abort:
         return _INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone; what remains to be flushed has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except (BrokenPipeError, SystemExit) as e:
+        return _left(e)
     except Exception as e:  # noqa: BLE001  # whatever it was, nobody is shown a trace unasked
         _print_trace()
         _tell(e, json=json)
         return 2
-    except SystemExit as e:
-        return e.code if isinstance(e.code, int) else 2
     return code if isinstance(code, int) else 0
+
+
+def _left(error: BrokenPipeError | SystemExit) -> int:
+    """The exit code of a command that left early; it is well where only the reader has gone."""
+    # Typer and rich turn a broken pipe into an exit with 1, which has a meaning of its own here.
+    if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+        return error.code if isinstance(error.code, int) else 2
+    # What is left to be flushed has nowhere to go.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    return 0
 
 
 def _tell(error: Exception, *, json: bool) -> None:
