@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 import modelyard
 from modelyard.errors import PolicyError, UsageError
@@ -40,6 +42,17 @@ def test_from_a_fitted_model_to_an_answer(empty):
     assert modelyard.show("toy").verdicts == tuple(sorted(verdicts, key=lambda v: v.gate))
     assert modelyard.diff("toy:1", bundle) == []
     assert modelyard.verify("toy").digest == bundle.digest
+
+
+def test_why_is_told_in_whole_sentences(empty):
+    rows = np.random.default_rng(0).normal(size=(60, 2))
+    model = make_pipeline(FunctionTransformer(np.cbrt), LogisticRegression()).fit(
+        rows, rows[:, 0] > 0
+    )
+    manifest = modelyard.build(model, rows, name="roots").manifest
+    assert manifest.runtime == "sklearn"
+    assert ". Not taken: onnxruntime: " in manifest.why
+    assert manifest.why.endswith(" cbrt.")
 
 
 def test_labels_that_measure_nothing_are_told(empty):

@@ -141,7 +141,8 @@ def _ask(flavor_name: str, flavor: Flavor, model: Any, frame: Frame) -> Original
 
 
 def _why(candidate: Candidate, failures: list[str]) -> str:
-    return " ".join([candidate.why, *(f"Not taken: {failure}." for failure in failures)])
+    sentences = [candidate.why, *(f"Not taken: {failure}" for failure in failures)]
+    return " ".join(sentence.rstrip(".") + "." for sentence in sentences)
 
 
 def _parts(
@@ -160,7 +161,7 @@ def _parts(
         export=export,
         golden=make_golden(original, export.contract),
         lineage=lineage,
-        libraries=original.flavor.libraries,
+        libraries=original.flavor.used(original.model),
         requires=ENGINES.load(candidate.runtime).requires,
         lock=options.lock,
     )

@@ -15,7 +15,7 @@ from onnx import TensorProto
 from modelyard.conversion import lightgbm_trees, ubjson, xgboost_trees
 from modelyard.conversion.sklearn_conversion import Classified, Predicted
 from modelyard.conversion.sklearn_graph import Matrix, refuse
-from modelyard.conversion.tree_graph import Answer, Quirks, tree_graph
+from modelyard.conversion.tree_graph import SUMS, Answer, Quirks, tree_graph
 from modelyard.core.features import Feature, Features
 from modelyard.core.manifest import Tolerance
 
@@ -51,7 +51,7 @@ def _lightgbm(c: Conversion, model: Any, matrix: Matrix) -> sklearn_conversion.A
     )
     features = _features(len(matrix), "float64", None)
     content = tree_graph(features, boosted.trees, answer, quirks)
-    return _answered(c, content, c.dense(matrix), classes, header.outputs)
+    return _answered(c, model, content, (c.dense(matrix), header.outputs))
 
 
 def _xgboost(c: Conversion, model: Any, matrix: Matrix) -> sklearn_conversion.Answer:
@@ -80,7 +80,7 @@ def _xgboost(c: Conversion, model: Any, matrix: Matrix) -> sklearn_conversion.An
     c.tolerance = _FLOAT32
     x = c.op("Cast", x, to=TensorProto.FLOAT)
     content = tree_graph(_features(len(matrix), "float32", missing), boosted.model, answer)
-    return _answered(c, content, x, classes, outputs)
+    return _answered(c, model, content, (x, outputs))
 
 
 def _kind(classes: Any, outputs: int) -> Any:
@@ -99,12 +99,15 @@ def _features(width: int, dtype: Any, missing: float | None) -> Features:
 
 
 def _answered(
-    c: Conversion, content: bytes, x: str, classes: Any, outputs: int
+    c: Conversion, model: Any, content: bytes, ends: tuple[str, int]
 ) -> sklearn_conversion.Answer:
+    x, outputs = ends
+    classes = getattr(model, "classes_", None)
     names = _taken(c, onnx.load_from_string(content).graph, x)
     if classes is not None:
         probabilities = c.double(names["probabilities"])
-        return Classified(np.asarray(classes), names["label"], probabilities)
+        scores = c.double(names[SUMS]) if hasattr(model, "decision_function") else None
+        return Classified(np.asarray(classes), names["label"], probabilities, scores)
     prediction = c.double(names["prediction"])
     if outputs > 1:
         return Predicted(prediction, outputs)
@@ -112,7 +115,7 @@ def _answered(
 
 
 def _taken(c: Conversion, graph: GraphProto, x: str) -> dict[str, str]:
-    """Take over a graph whose constants are nodes; returns what its outputs are called now."""
+    """Take over a graph whose constants are nodes; returns what its tensors are called now."""
     prefix = c.fresh("boosted")
     names = {"": "", _FEED: x}
     for node in graph.node:
@@ -121,7 +124,7 @@ def _taken(c: Conversion, graph: GraphProto, x: str) -> dict[str, str]:
         names.update({name: f"{prefix}_{name}" for name in node.output})
         node.output[:] = [names[name] for name in node.output]
     c.add(list(graph.node))
-    return {output.name: names[output.name] for output in graph.output}
+    return names
 
 
 PREDICTS: dict[str, Callable[[Conversion, Any, Matrix], sklearn_conversion.Answer]] = {
@@ -133,3 +136,5 @@ PREDICTS: dict[str, Callable[[Conversion, Any, Matrix], sklearn_conversion.Answe
     "xgboost.sklearn.XGBRFRegressor": _xgboost,
 }
 """By name, so that neither library is needed for models of the other, or of none."""
+LIBRARIES = frozenset(name.partition(".")[0] for name in PREDICTS)
+"""The libraries themselves."""

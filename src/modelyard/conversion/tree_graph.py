@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 OPSET = 18
 IR_VERSION = 10
+SUMS = "sums"
+"""What the tensor of the trees' sums is called."""
 VECTOR = 8
 """Doubles in the widest vector of a processor."""
 
@@ -134,7 +136,7 @@ def tree_graph(
     place = np.array([order.index(feature) for feature in features.columns])
     x = _features(graph, features, order, quirks)
     if isinstance(model, Trees):
-        sums, outputs = graph.name(), model.outputs
+        sums, outputs = SUMS, model.outputs
         moved = model._replace(feature=place[model.feature], features=len(place))
         graph.nodes += tree_ensemble(
             moved, input=x, output=sums, prefix="trees", dtype=features.dtype

@@ -57,7 +57,7 @@ class Flavor(ABC):
     """File suffixes that hold a model of this framework safely, e.g. ``.onnx``."""
 
     libraries: ClassVar[tuple[str, ...]] = ()
-    """Distributions whose versions the manifest records."""
+    """Distributions whose versions the manifest records with every model."""
 
     @abstractmethod
     def candidates(self, model: Any, frame: Frame) -> Iterator[Candidate]:
@@ -81,6 +81,11 @@ class Flavor(ABC):
             frame: The sample, which knows the kind of table that the model was trained on.
             table: Rows that fit the frame's columns.
         """
+
+    def used(self, model: Any) -> tuple[str, ...]:
+        """Distributions whose versions the manifest records with this model."""
+        del model
+        return self.libraries
 
     @abstractmethod
     def parameters(self, model: Any) -> dict[str, Any]:

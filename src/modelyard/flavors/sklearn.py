@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.utils.validation import NotFittedError, check_is_fitted
 
-from modelyard.conversion import sklearn_rows, sklearn_skops
+from modelyard.conversion import sklearn_boosted, sklearn_rows, sklearn_skops
 from modelyard.conversion.sklearn_answers import answers, outputs
 from modelyard.conversion.sklearn_conversion import EXACT
 from modelyard.conversion.sklearn_model import convert, policies
@@ -83,6 +83,12 @@ class Sklearn(Flavor):
     def answer(self, model: Any, frame: Frame, table: Table) -> dict[str, Array]:
         """Ask the model itself."""
         return answers(model, frame.restore(table))
+
+    def used(self, model: Any) -> tuple[str, ...]:
+        """Give scikit-learn and what it needs, and the libraries of models within the model."""
+        parts = [model, *model.get_params(deep=True).values()]
+        roots = {type(part).__module__.partition(".")[0] for part in parts}
+        return (*self.libraries, *sorted(roots & sklearn_boosted.LIBRARIES))
 
     def parameters(self, model: Any) -> dict[str, Any]:
         """Give the settings of the model and of all its parts."""
