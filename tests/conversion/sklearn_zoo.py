@@ -395,7 +395,27 @@ BOOSTED = {
         cv=3,
     ),
 }
+_CALIBRATED = calibration.CalibratedClassifierCV(lightgbm.LGBMClassifier(**_LGBM), cv=2)
+LABELS = {
+    "labels_tree": tree.DecisionTreeClassifier(max_depth=4, random_state=0),
+    "labels_forest": ensemble.RandomForestClassifier(10, random_state=0),
+    "labels_mlp": neural_network.MLPClassifier((12,), max_iter=40, random_state=0),
+    "labels_one_vs_rest": multiclass.OneVsRestClassifier(linear_model.LogisticRegression()),
+    "labels_one_vs_rest_forest": multiclass.OneVsRestClassifier(
+        ensemble.RandomForestClassifier(5, random_state=0)
+    ),
+    "labels_each": multioutput.MultiOutputClassifier(linear_model.LogisticRegression()),
+    "labels_chain": multioutput.ClassifierChain(linear_model.LogisticRegression()),
+}
+"""Classifiers of several labels at once."""
+
 ODD = {
+    "labels_of_many_classes": (
+        ensemble.RandomForestClassifier(10, max_depth=5, random_state=0),
+        "labels of many classes",
+    ),
+    "calibrated_lightgbm": (_CALIBRATED, "two"),
+    "calibrated_lightgbm_three": (_CALIBRATED, "three"),
     "isotonic": (isotonic.IsotonicRegression(out_of_bounds="clip"), "one"),
     "dummy": (dummy.DummyRegressor(), "values"),
     "boosted_from_a_model": (
@@ -419,6 +439,7 @@ FORM = {
     **{name: (model, "several") for name, model in SEVERAL.items()},
     **{name: (model, "table") for name, model in TABLES.items()},
     **{name: (model, "table") for name, model in BOOSTED.items()},
+    **{name: (model, "labels") for name, model in LABELS.items()},
     **ODD,
 }
 
@@ -428,6 +449,7 @@ NATIVE = {
     "gaussian_process",
     "gaussian_process_three",
     "imputed_quantile_normal",
+    "labels_chain",
 }
 """Those that have no exact ONNX form, and go to skops."""
 
@@ -498,6 +520,12 @@ FAST = (
     "table_xgboost",
     "table_xgboost_sparse",
     "isotonic",
+    "calibrated_lightgbm",
+    "labels_forest",
+    "labels_of_many_classes",
+    "labels_mlp",
+    "labels_one_vs_rest",
+    "labels_each",
 )
 
 
@@ -508,6 +536,12 @@ def fitted(name, dtype=np.float64):
         x, y, _ = mixed()
     elif form in ("two", "three"):
         x, y = numeric("classes", classes=2 if form == "two" else 3, dtype=dtype)
+    elif form.startswith("labels"):
+        x, y = numeric("classes", classes=3, dtype=dtype)
+        many = np.digitize(x[:, 1], [-1, 0, 1]) * 7
+        y = np.column_stack([y, many] if "many" in form else [y == 0, x[:, 0] > 0, y > 1]).astype(
+            int
+        )
     elif form == "one":
         x, y = numeric("values", dtype=dtype)
         x = x[:, :1]

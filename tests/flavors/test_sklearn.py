@@ -259,12 +259,20 @@ def test_classes_of_ones_own_are_never_shipped():
             candidate.make()
 
 
-def test_several_labels_at_once_are_refused_or_right():
+def test_several_labels_at_once_that_are_words_are_refused():
     x, y = zoo.numeric("classes")
-    model = tree.DecisionTreeClassifier().fit(x, np.column_stack([y, 1 - y]))
+    words = np.array(["one", "two", "three"])
+    model = tree.DecisionTreeClassifier().fit(x, words[np.column_stack([y, 1 - y])])
     for candidate in Sklearn().candidates(model, read_frame(x)):
         with pytest.raises(ExportError):
             candidate.make()
+
+
+def test_the_libraries_of_models_within_the_model_are_told():
+    flavor = Sklearn()
+    model, _ = zoo.fitted("table_stacked_boosters")
+    assert flavor.used(model) == (*flavor.libraries, "lightgbm", "xgboost")
+    assert flavor.used(zoo.fitted("dummy")[0]) == flavor.libraries
 
 
 # skops files.

@@ -60,7 +60,8 @@ def outputs(model: Any, found: dict[str, Array]) -> tuple[Output, ...]:
     for name, values in found.items():
         dtype = _dtype(values, label=name == "label")
         labels = None
-        if name == "probabilities":
+        # Of several labels at once, each has classes of its own.
+        if name == "probabilities" and found["label"].ndim == 1:
             labels = tuple(np.asarray(model.classes_).tolist())
         made.append(Output(name=name, dtype=dtype, shape=values.shape[1:], labels=labels))
     return tuple(made)

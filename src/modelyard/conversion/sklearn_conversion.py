@@ -45,6 +45,20 @@ class Classified(NamedTuple):
     scores: str | None = None
 
 
+class Marked(NamedTuple):
+    """What a classifier of several labels at once answers.
+
+    Args:
+        labels: Tensor of int64 (rows, width).
+        width: How many labels a row has.
+        probabilities: Tensor (rows, width) of each label's, or None.
+    """
+
+    labels: str
+    width: int
+    probabilities: str | None = None
+
+
 class Predicted(NamedTuple):
     """What any other model answers.
 
@@ -71,7 +85,7 @@ class Policy(NamedTuple):
     unknown: bool
 
 
-Answer = Classified | Predicted
+Answer = Classified | Marked | Predicted
 
 
 class Conversion(Graph):
@@ -174,6 +188,22 @@ class Conversion(Graph):
         kind = "Greater" if strict else "GreaterOrEqual"
         compared = self.op(kind, scores, self.constant(threshold))
         return self.flat(self.op("Cast", compared, to=TensorProto.INT64))
+
+    def marks(self, scores: str, threshold: float) -> str:
+        """1 where a score is above the threshold, else 0: int64 of the same shape."""
+        compared = self.op("Greater", scores, self.constant(threshold))
+        return self.op("Cast", compared, to=TensorProto.INT64)
+
+    def chosen(self, classes: Sequence[Array], choices: Sequence[str]) -> Marked:
+        """Several labels at once: of each, its classes and which of them each row has (rows,)."""
+        if any(np.asarray(found).dtype.kind not in "iu" for found in classes):
+            raise refuse("there is a rule for several labels at once of whole numbers only")
+        labels = [
+            self.op("Gather", self.integers(np.asarray(found)), choice, axis=0)
+            for found, choice in zip(classes, choices, strict=True)
+        ]
+        wide = [self.op("Unsqueeze", label, self.integers([1])) for label in labels]
+        return Marked(self.op("Concat", *wide, axis=1), len(wide))
 
     def flat(self, tensor: str) -> str:
         """(rows, 1) -> (rows,)."""

@@ -10,7 +10,7 @@ from onnx import TensorProto
 from sklearn import cluster, kernel_ridge, neural_network, svm
 from sklearn.mixture import GaussianMixture
 
-from modelyard.conversion.sklearn_conversion import CANCELLING, Classified, Predicted
+from modelyard.conversion.sklearn_conversion import CANCELLING, Classified, Marked, Predicted
 from modelyard.conversion.sklearn_graph import Matrix, refuse
 
 if TYPE_CHECKING:
@@ -128,14 +128,16 @@ def _network_regressor(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
     return Predicted(y, None if model.n_outputs_ == 1 else int(model.n_outputs_))
 
 
-def _network_classifier(c: Conversion, model: Any, matrix: Matrix) -> Classified:
+def _network_classifier(c: Conversion, model: Any, matrix: Matrix) -> Classified | Marked:
     classes = np.asarray(model.classes_)
     raw = _network(c, model, matrix)
     if model.out_activation_ == "softmax":
         probabilities = c.softmax(raw, len(classes))
         return Classified(classes, c.largest(probabilities), probabilities)
-    if len(classes) != 2:  # noqa: PLR2004 - a pair
-        raise refuse("there is no rule for a network with several labels at once")
+    width = int(model.n_outputs_)
+    if width > 1:
+        probabilities = c.smooth("Sigmoid", raw, width)
+        return Marked(c.marks(probabilities, 0.5), width, probabilities)
     probability = c.smooth("Sigmoid", raw, 1)
     return Classified(classes, c.above(probability, 0.5), c.both(probability))
 

@@ -10,7 +10,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.isotonic import IsotonicRegression
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from modelyard.conversion.sklearn_conversion import Classified, Predicted
+from modelyard.conversion.sklearn_conversion import Classified, Marked, Predicted
 from modelyard.conversion.sklearn_graph import Matrix, Number, refuse
 from modelyard.conversion.sklearn_linear import normalised
 from modelyard.conversion.sklearn_scalers import apply_function, clipped, interpolate
@@ -74,6 +74,8 @@ def _stacked(c: Conversion, model: Any, matrix: Matrix) -> Matrix:
         answer = c.predict(each, matrix)
         if isinstance(answer, Predicted):
             parts.extend(c.columns(answer.tensor, answer.width or 1))
+        elif isinstance(answer, Marked):
+            raise refuse("there is no rule for a stack over several labels at once")
         elif method == "predict_proba":
             columns = c.columns(_probabilities(answer), len(answer.classes))
             parts.extend(columns[1:] if len(columns) == _PAIR else columns)
@@ -220,17 +222,17 @@ def _thresholded(c: Conversion, model: Any, matrix: Matrix) -> Classified:
     return answer._replace(choice=c.above(second, float(threshold), strict=False))
 
 
-def _one_vs_rest(c: Conversion, model: Any, matrix: Matrix) -> Classified:
+def _one_vs_rest(c: Conversion, model: Any, matrix: Matrix) -> Classified | Marked:
     classes = np.asarray(model.classes_)
-    if model.multilabel_:
-        raise refuse("there is no rule for a model that answers several labels at once")
     answers = [c.classify(each, matrix) for each in model.estimators_]
     probabilities = None
     if all(answer.probabilities is not None for answer in answers):
         seconds = [c.columns(_probabilities(answer), _PAIR)[1] for answer in answers]
         positive = c.dense(tuple(seconds))
-        pair = len(seconds) == 1
-        probabilities = c.both(positive) if pair else normalised(c, positive, len(classes))
+        probabilities = positive
+        if not model.multilabel_:
+            pair = len(seconds) == 1
+            probabilities = c.both(positive) if pair else normalised(c, positive, len(classes))
     scored = all(answer.scores is not None for answer in answers)
     if scored:
         ranks = c.dense(tuple(Number(str(answer.scores), 0, 1) for answer in answers))
@@ -238,6 +240,9 @@ def _one_vs_rest(c: Conversion, model: Any, matrix: Matrix) -> Classified:
         ranks = positive
     else:
         raise refuse("no rule gives the scores of the members")
+    if model.multilabel_:
+        marks = c.marks(ranks, 0.0 if scored else 0.5)
+        return Marked(marks, len(answers), probabilities)
     one = len(answers) == 1
     choice = c.above(ranks, 0.0 if scored else 0.5) if one else c.largest(ranks)
     return Classified(classes, choice, probabilities, ranks if scored else None)
@@ -247,6 +252,11 @@ def _each_output(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
     answers = [c.regress(each, matrix).tensor for each in model.estimators_]
     joined = answers[0] if len(answers) == 1 else c.op("Concat", *answers, axis=1)
     return Predicted(joined, len(answers))
+
+
+def _each_label(c: Conversion, model: Any, matrix: Matrix) -> Marked:
+    answers = [c.classify(each, matrix) for each in model.estimators_]
+    return c.chosen([each.classes for each in answers], [each.choice for each in answers])
 
 
 def _chain(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
@@ -273,6 +283,7 @@ PREDICTS: dict[type, Callable[[Conversion, Any, Matrix], Answer]] = {
     model_selection.FixedThresholdClassifier: _thresholded,
     frozen.FrozenEstimator: _frozen,
     multiclass.OneVsRestClassifier: _one_vs_rest,
+    multioutput.MultiOutputClassifier: _each_label,
     multioutput.MultiOutputRegressor: _each_output,
     multioutput.RegressorChain: _chain,
 }

@@ -20,7 +20,7 @@ from modelyard.conversion import (
     sklearn_scalers,
     sklearn_trees,
 )
-from modelyard.conversion.sklearn_conversion import Classified, Conversion, Policy
+from modelyard.conversion.sklearn_conversion import Classified, Conversion, Marked, Policy
 from modelyard.conversion.sklearn_graph import (
     NUMBERS,
     STRINGS,
@@ -87,6 +87,10 @@ def convert(model: Any, columns: Sequence[contract.Column]) -> Converted:
     answer = conversion.predict(model, _sources(columns))
     if isinstance(answer, Classified):
         outputs = _classifier_outputs(conversion, answer)
+    elif isinstance(answer, Marked):
+        outputs = {"label": (answer.labels, "int64", (answer.width,))}
+        if answer.probabilities is not None:
+            outputs["probabilities"] = (answer.probabilities, "float64", (answer.width,))
     else:
         width = answer.width
         tensor = conversion.flat(answer.tensor) if width is None else answer.tensor

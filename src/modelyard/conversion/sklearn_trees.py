@@ -13,7 +13,7 @@ from onnx import TensorProto
 from sklearn import ensemble, tree
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from modelyard.conversion.sklearn_conversion import Classified, Predicted
+from modelyard.conversion.sklearn_conversion import Classified, Marked, Predicted
 from modelyard.conversion.sklearn_graph import Matrix, refuse
 from modelyard.conversion.sklearn_linear import unlinked
 from modelyard.conversion.tree_ensemble import tree_ensemble
@@ -71,20 +71,33 @@ def _classes(model: Any) -> Array:
     return np.asarray(model.classes_)
 
 
-def _classifier(c: Conversion, model: Any, matrix: Matrix) -> Classified:
+def _classifier(c: Conversion, model: Any, matrix: Matrix) -> Classified | Marked:
     return _averaged(c, model, [model], matrix)
 
 
-def _forest_classifier(c: Conversion, model: Any, matrix: Matrix) -> Classified:
+def _forest_classifier(c: Conversion, model: Any, matrix: Matrix) -> Classified | Marked:
     return _averaged(c, model, model.estimators_, matrix)
 
 
-def _averaged(c: Conversion, model: Any, members: list[Any], matrix: Matrix) -> Classified:
-    classes = _classes(model)
+def _averaged(c: Conversion, model: Any, members: list[Any], matrix: Matrix) -> Classified | Marked:
     trees = [read_tree(each.tree_, _own_values(each.tree_)) for each in members]
     joined = join(trees, divisor=float(len(trees)))
     probabilities = emit(c, joined, c.single(c.dense(matrix)))
-    return Classified(classes, c.largest(probabilities), probabilities)
+    if isinstance(model.classes_, list):
+        return _several(c, model.classes_, probabilities)
+    return Classified(_classes(model), c.largest(probabilities), probabilities)
+
+
+def _several(c: Conversion, classes: list[Array], probabilities: str) -> Marked:
+    """Labels from the probabilities of one after the other, each as wide as the widest."""
+    widest = max(map(len, classes))
+    choices = [
+        c.largest(
+            c.op("Gather", probabilities, c.integers(label * widest + np.arange(len(own))), axis=1)
+        )
+        for label, own in enumerate(classes)
+    ]
+    return c.chosen(classes, choices)
 
 
 def _regressor(c: Conversion, model: Any, matrix: Matrix) -> Predicted:
