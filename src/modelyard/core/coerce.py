@@ -66,7 +66,7 @@ class Rule:
         elif column.dtype == "bool":
             self.fill = False
         else:
-            self.fill = np.datetime64("NaT")
+            self.fill = np.datetime64("NaT", "us")
 
     def refuse(self, flat: Flat, index: int, *, expected: str = "", hint: str = "") -> NoReturn:
         """Refuse the value at an index."""
