@@ -11,7 +11,7 @@ import msgspec
 
 from modelyard.app.subject import make_subject
 from modelyard.app.training import call
-from modelyard.app.yard import Yard, actor, open_yard
+from modelyard.app.yard import Yard, actor, using
 from modelyard.core.enforce import enforce
 from modelyard.errors import ConfigError, ContractError, NotFoundError, UsageError
 from modelyard.gates.base import Evidence, Labelled
@@ -83,19 +83,19 @@ def check(
         UsageError: if the held-out rows lack what they should have.
     """
     options = options or CheckOptions()
-    yard = yard or open_yard()
-    gates = make_gates(yard.location.settings.gates if options.gates is None else options.gates)
-    bundle = yard.open(reference)
-    champion = _champion(yard, bundle, options.champion)
-    with tempfile.TemporaryDirectory(prefix="modelyard-") as scratch:
+    with using(yard) as used, tempfile.TemporaryDirectory(prefix="modelyard-") as scratch:
+        settings = used.location.settings
+        gates = make_gates(settings.gates if options.gates is None else options.gates)
+        bundle = used.open(reference)
+        champion = _champion(used, bundle, options.champion)
         options.progress("loading bundles and held-out rows")
-        evidence = _evidence(bundle, champion, holdout or configured_holdout(yard), Path(scratch))
+        evidence = _evidence(bundle, champion, holdout or configured_holdout(used), Path(scratch))
         verdicts = []
         for name, gate in gates.items():
             options.progress(name)
             verdicts.append(msgspec.structs.replace(gate.judge(evidence), gate=name))
-    if options.record:
-        yard.registry.add_verdicts(bundle.digest, verdicts, actor=actor())
+        if options.record:
+            used.registry.add_verdicts(bundle.digest, verdicts, actor=actor())
     return verdicts
 
 

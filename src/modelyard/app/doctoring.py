@@ -19,6 +19,7 @@ from modelyard.registry.promotion import CHAMPION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from modelyard.app.yard import Yard
 
@@ -107,21 +108,21 @@ def _settings() -> str:
     )
 
 
-def _yard() -> Yard:
+def _using() -> AbstractContextManager[Yard]:
     # Late, for this verb must work where the registry's libraries are what is missing.
-    return cast("Yard", import_late("modelyard.app.yard").open_yard())
+    return cast("AbstractContextManager[Yard]", import_late("modelyard.app.yard").using(None))
 
 
 def _registry() -> str:
-    yard = _yard()
-    count = yard.registry.verify()
-    models = len(yard.registry.names())
+    with _using() as yard:
+        count = yard.registry.verify()
+        models = len(yard.registry.names())
     return f"{models} models; the chain of {count} events is whole, and all state follows from it"
 
 
 def _champions() -> str:
-    yard = _yard()
-    checked = [_verified(yard, name) for name in yard.registry.names()]
+    with _using() as yard:
+        checked = [_verified(yard, name) for name in yard.registry.names()]
     return f"{sum(checked)} champions, every byte verified"
 
 

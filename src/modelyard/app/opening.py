@@ -30,10 +30,9 @@ def open_reference(reference: str | Path | Bundle, yard: Yard | None = None) -> 
         return reference
     if is_path(reference):
         return open_path(reference)
-    if yard is None:
-        # Late, so that predicting from a folder needs no database library.
-        yard = cast("Yard", import_late("modelyard.app.yard").open_yard())
-    return yard.registry.bundle(str(reference))
+    # Late, so that predicting from a folder needs no database library.
+    with import_late("modelyard.app.yard").using(yard) as used:
+        return cast("Bundle", used.registry.bundle(str(reference)))
 
 
 def open_path(folder: str | Path) -> Bundle:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelyard.app.opening import is_path, open_path
 from modelyard.app.settings import find_settings
-from modelyard.app.yard import Yard, open_yard
+from modelyard.app.yard import Yard, using
 from modelyard.core.reference import Reference
 from modelyard.core.route import make_route
 from modelyard.errors import UsageError
@@ -53,8 +53,8 @@ def serve_settings(
     if folders:
         route = make_route(_models(None, references))
     elif route_file is None:
-        yard = yard or open_yard()
-        route = make_route(_models(yard, references or champions(yard)))
+        with using(yard) as used:
+            route = make_route(_models(used, references or champions(used)))
     return ServeSettings(
         route=route,
         route_file="" if route_file is None else str(route_file.absolute()),

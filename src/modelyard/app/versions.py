@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from modelyard.app.yard import Yard, actor, open_yard
+from modelyard.app.yard import Yard, actor, using
 from modelyard.core.difference import Change, difference
 from modelyard.core.manifest import Manifest
 from modelyard.core.verdict import Verdict
@@ -49,8 +49,8 @@ def register(bundle: str | Path | Bundle, *, yard: Yard | None = None) -> Versio
     Raises:
         BundleError: if it is no bundle, or a byte of it differs.
     """
-    yard = yard or open_yard()
-    return yard.registry.register(yard.open(bundle), actor=actor())
+    with using(yard) as used:
+        return used.registry.register(used.open(bundle), actor=actor())
 
 
 def promote(reference: str, to: str = "production", *, yard: Yard | None = None) -> Version:
@@ -65,8 +65,8 @@ def promote(reference: str, to: str = "production", *, yard: Yard | None = None)
         PolicyError: if a verdict that the policy names is missing or not pass.
         ConflictError: if somebody else moved the environment meanwhile.
     """
-    yard = yard or open_yard()
-    return yard.registry.promote(reference, to, policy=yard.policy(to), actor=actor())
+    with using(yard) as used:
+        return used.registry.promote(reference, to, policy=used.policy(to), actor=actor())
 
 
 def rollback(
@@ -83,9 +83,9 @@ def rollback(
     Raises:
         NotFoundError: if there is none to go back to.
     """
-    yard = yard or open_yard()
-    yard.policy(to)
-    return yard.registry.rollback(name, to, to=version, actor=actor())
+    with using(yard) as used:
+        used.policy(to)
+        return used.registry.rollback(name, to, to=version, actor=actor())
 
 
 def models(name: str | None = None, *, yard: Yard | None = None) -> list[Listed]:
@@ -98,13 +98,13 @@ def models(name: str | None = None, *, yard: Yard | None = None) -> list[Listed]
     Raises:
         NotFoundError: if there is no model of that name.
     """
-    yard = yard or open_yard()
-    names = yard.registry.names() if name is None else [name]
-    return [
-        _listed(yard, version)
-        for each in names
-        for version in reversed(yard.registry.versions(each))
-    ]
+    with using(yard) as used:
+        names = used.registry.names() if name is None else [name]
+        return [
+            _listed(used, version)
+            for each in names
+            for version in reversed(used.registry.versions(each))
+        ]
 
 
 def show(reference: str | Path | Bundle, *, yard: Yard | None = None) -> Shown:
@@ -114,24 +114,24 @@ def show(reference: str | Path | Bundle, *, yard: Yard | None = None) -> Shown:
         reference: A version, a bundle or its folder.
         yard: The project; by default the one of the current folder.
     """
-    yard = yard or open_yard()
-    bundle = yard.open(reference)
-    known = [v for v in _versions(yard, bundle.manifest.name) if v.digest == bundle.digest]
-    return Shown(
-        digest=bundle.digest,
-        size=bundle.size,
-        manifest=bundle.manifest,
-        listed=_listed(yard, known[0]) if known else None,
-        verdicts=tuple(yard.registry.verdicts(bundle.digest)),
-    )
+    with using(yard) as used:
+        bundle = used.open(reference)
+        known = [v for v in _versions(used, bundle.manifest.name) if v.digest == bundle.digest]
+        return Shown(
+            digest=bundle.digest,
+            size=bundle.size,
+            manifest=bundle.manifest,
+            listed=_listed(used, known[0]) if known else None,
+            verdicts=tuple(used.registry.verdicts(bundle.digest)),
+        )
 
 
 def diff(
     before: str | Path | Bundle, after: str | Path | Bundle, *, yard: Yard | None = None
 ) -> list[Change]:
     """Compare two versions or bundles: contract, metrics, lineage, runtime, files."""
-    yard = yard or open_yard()
-    return difference(yard.open(before).manifest, yard.open(after).manifest)
+    with using(yard) as used:
+        return difference(used.open(before).manifest, used.open(after).manifest)
 
 
 def _versions(yard: Yard, name: str) -> list[Version]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelyard.app.opening import open_reference
@@ -13,6 +14,7 @@ from modelyard.registry.registry import Registry
 from modelyard.stores.base import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from modelyard.bundle.opened import Bundle
@@ -64,6 +66,19 @@ def open_yard(start: Path | None = None) -> Yard:
     location = find_settings(start)
     store = open_store(location.store)
     return Yard(location, Registry.open(location.registry_url, store))
+
+
+@contextmanager
+def using(yard: Yard | None) -> Iterator[Yard]:
+    """Use the yard that was given, or that of the current folder, which is closed afterwards."""
+    if yard is not None:
+        yield yard
+        return
+    opened = open_yard()
+    try:
+        yield opened
+    finally:
+        opened.registry.close()
 
 
 def actor() -> str:
