@@ -311,3 +311,28 @@ def test_a_file_that_is_no_onnx_is_refused(tmp_path):
     path.write_bytes(b"\xff\xff not onnx")
     with pytest.raises(ExportError, match=r"model\.onnx cannot be read"):
         Onnx().read(path)
+
+
+def over_the_batch():
+    """Each row less the mean of all rows."""
+    nodes = [
+        helper.make_node("ReduceMean", ["x", "axis"], ["mean"], keepdims=1),
+        helper.make_node("Sub", ["x", "mean"], ["y"]),
+    ]
+    return model(nodes, [("x", F, ["n", 2])], [("y", F, ["n", 2])], [("axis", np.array([0]))])
+
+
+def by_chance():
+    nodes = [
+        helper.make_node("RandomNormalLike", ["x"], ["noise"]),
+        helper.make_node("Add", ["x", "noise"], ["y"]),
+    ]
+    return model(nodes, [("x", F, ["n", 2])], [("y", F, ["n", 2])])
+
+
+@pytest.mark.parametrize("wrong", [over_the_batch, by_chance])
+def test_a_row_that_sees_the_rows_beside_it_is_refused(wrong):
+    rows = np.arange(12, dtype=np.float32).reshape(6, 2)
+    (candidate,) = Onnx().candidates(wrong(), read_frame(rows))
+    with pytest.raises(ExportError, match="when it comes alone"):
+        candidate.make()

@@ -14,13 +14,15 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime as ort
 
 from modelyard.core.contract import Contract, Output
+from modelyard.core.manifest import Tolerance
+from modelyard.core.parity import compare
 from modelyard.errors import ExportError
 from modelyard.flavors._onnxfeeds import build, match
 from modelyard.flavors._onnxfile import FLAVOR, load, open_model, write
 from modelyard.flavors.base import Candidate, Export, Flavor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from modelyard.core.contract import Task
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from modelyard.tables.frame import Frame
 
 MODEL = "model/model.onnx"
+# Float32 matrices are multiplied in another order for another number of rows.
+_ALONE = Tolerance(absolute=1e-4, relative=1e-3)
 _FATAL = 4
 _TASKS: dict[str, Task] = {"label": "classification", "prediction": "regression"}
 
@@ -71,6 +75,7 @@ def _export(opened: Opened, feeds: tuple[Feed, ...], frame: Frame) -> Export:
     outputs = tuple(
         _output(opened, tensor, found[tensor.name], some.rows) for tensor in opened.outputs
     )
+    _check_alone(found, _asked(opened, feeds, some.take(np.array([some.rows - 1]))))
     task = _TASKS.get(outputs[0].name, "other")
     if task == "regression" and len(outputs) > 1:
         task = "other"
@@ -78,6 +83,18 @@ def _export(opened: Opened, feeds: tuple[Feed, ...], frame: Frame) -> Export:
         task = "other"
     contract = Contract(inputs=frame.columns, outputs=outputs, task=task)
     return Export(contract, feeds, {MODEL: write(opened.proto)}, MODEL)
+
+
+def _check_alone(found: Mapping[str, Array], alone: Mapping[str, Array]) -> None:
+    """A server puts the rows of several callers together, so no row may see another."""
+    last = {name: answer[-1:] for name, answer in found.items()}
+    difference = compare(last, alone, _ALONE)
+    if not difference.within:
+        raise ExportError(
+            f"the model answers a row otherwise when it comes alone: {difference}",
+            flavor=FLAVOR,
+            hint="let each row be answered by itself: no mean or rank over the batch, no chance",
+        )
 
 
 def _output(opened: Opened, tensor: Tensor, found: Array, rows: int) -> Output:
