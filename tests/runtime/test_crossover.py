@@ -66,6 +66,18 @@ def test_threads_take_over_where_they_win():
     assert all(found.equal for found in crossover.measured)
 
 
+@pytest.mark.parametrize("held_up", [0, 2])
+def test_a_run_that_is_held_up_does_not_speak_for_threads(held_up):
+    # Alone runs the batch, a part of it, and the batch again.
+    times = iter([1.0 + 9.0 * (n == held_up) for n in range(9)])
+    crossover, _, many = ways(lambda _: next(times) / 100, lambda _: 0.01)
+    run(crossover, 1000)
+    assert crossover.measured[0].alone == pytest.approx(0.01)
+    assert crossover.faster_from is None
+    run(crossover, 1000)
+    assert len(many.seen) == 2
+
+
 def test_what_is_over_in_no_time_is_not_measured():
     crossover, _, many = ways(lambda n: n * 1e-9, lambda n: 0)
     for rows in (300, 600, 100_000):
