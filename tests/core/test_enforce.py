@@ -354,7 +354,9 @@ def test_missing_values_of_nullable_columns():
     assert np.isnan(floats.values).tolist() == [True, True, False]
     refuse(only("int64", nullable=True), [float("nan")])
     refuse(only("string", nullable=True), [float("nan")])
-    times = enforce(only("timestamp", nullable=True), {"x": [None, np.datetime64("NaT")]})["x"]
+    times = enforce(only("timestamp", nullable=True), {"x": [None, np.datetime64("NaT", "us")]})[
+        "x"
+    ]
     assert times.missing.tolist() == [True, True]
     texts = enforce(only("string", nullable=True, categories=("a",)), {"x": [None, "a"]})["x"]
     assert texts.missing.tolist() == [True, False]
@@ -411,7 +413,35 @@ def test_times_of_numpy_fit_exactly_or_are_refused():
     assert refuse(rules, np.array([0, 1], "M8[ns]")).row == 1
     assert refuse(rules, np.array([0, 10**15], "M8[s]")).row == 1
     assert refuse(rules, np.array([0, 300_000], "M8[Y]")).row == 1
+    assert refuse(rules, np.array([0, 292_278], "M8[Y]")).row == 1
+    assert refuse(rules, np.array([0, -(2**62)], "M8[ms]")).row == 1
+    assert refuse(rules, np.array([0, 2**60], "M8[M]")).row == 1
     assert refuse(rules, [np.datetime64(1, "ns")]).expected == "a time in whole microseconds"
+
+
+@pytest.mark.parametrize("unit", ["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "10us", "7D"])
+def test_times_of_numpy_reach_to_the_end_of_microseconds(unit):
+    rules = only("timestamp", nullable=True)
+    ticks = [0, 1, -1, 12345, np.iinfo(np.int64).min]
+    given_ = np.array(ticks, np.int64).view(f"M8[{unit}]")
+    made = enforce(rules, {"x": given_})["x"]
+    assert made.missing.tolist() == [False, False, False, False, True]
+    assert (made.values[:4] == given_[:4].astype("M8[us]")).all()
+    most = np.datetime64(2**63 - 1, "us").astype(f"M8[{unit}]")
+    assert enforce(rules, {"x": np.array([most])})["x"].values.astype(f"M8[{unit}]")[0] == most
+
+
+@pytest.mark.parametrize("unit", ["ns", "ps", "fs", "as", "3ns", "500ns"])
+def test_finer_times_of_numpy_fit_where_they_are_whole(unit):
+    rules = only("timestamp")
+    least = np.iinfo(np.int64).min + 1
+    assert refuse(rules, np.array([0, least], np.int64).view(f"M8[{unit}]")).row == 1
+    count = np.datetime_data(f"M8[{unit}]")[1]
+    per = {"ns": 10**3, "ps": 10**6, "fs": 10**9, "as": 10**12}[unit.lstrip("0123456789")]
+    given_ = np.array([0, -per, 6 * per], np.int64).view(f"M8[{unit}]")
+    assert enforce(rules, {"x": given_})["x"].values.astype(np.int64).tolist() == [
+        0, -count, 6 * count,
+    ]  # fmt: skip
 
 
 def test_tensors_have_the_shape_of_the_contract():
@@ -461,6 +491,39 @@ def test_missing_and_unexpected_columns_are_named():
     assert caught.value.row == 1
     with pytest.raises(ContractError, match="unexpected column"):
         enforce(rules, {"age": [1], "price": [1.0], "z" * 10**7: [1]})
+
+
+def test_several_wrong_names_are_told_at_once():
+    rules = contract(*(Column(name=f"c{n}", dtype="int64") for n in range(20)))
+    with pytest.raises(ContractError) as caught:
+        enforce(rules, {"zebra": [1], **{f"c{n}": [1] for n in range(17)}})
+    assert caught.value.message == (
+        "columns 'c17', 'c18', 'c19' are missing; unexpected column 'zebra'"
+    )
+    assert caught.value.column == "c17"
+    with pytest.raises(
+        ContractError, match=r"^row 0: columns 'c0', .*'c9' and 10 more are missing"
+    ):
+        enforce_rows(rules, [{}])
+    some = contract(Column(name="age", dtype="int64"))
+    with pytest.raises(ContractError, match=r"unexpected columns 'yyy', 'zzz'") as caught:
+        enforce(some, {"yyy": [1], "age": [1], "zzz": [1]})
+    assert caught.value.column == "yyy"
+    for name in ("", "Unnamed: 0"):
+        with pytest.raises(ContractError, match=f"unexpected column '{name}'") as caught:
+            enforce(some, {name: [0], "age": [1]})
+        assert "index column" in caught.value.hint
+
+
+def test_limits_of_64_bits_are_not_spelled_out():
+    assert refuse(only("int64"), ["x"]).expected == "an integer (int64)"
+    assert refuse(only("int64"), [2**63]).expected == "an integer (int64)"
+    assert refuse(only("uint64"), [-1]).expected == "an integer from 0 (uint64)"
+    assert refuse(only("int64", minimum=3), [1]).expected == "an integer from 3 (int64)"
+    assert refuse(only("int64", maximum=3), [4]).expected == "an integer up to 3 (int64)"
+    assert refuse(only("int32"), [2**31]).expected == (
+        "an integer from -2147483648 to 2147483647 (int32)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_matrices_and_tensors_by_position_only_where_that_is_plain():
     assert convert(np.ones((3, 2)), matrix)["x1"].values.dtype == np.float32
     with pytest.raises(ContractError, match="unexpected column 'x2'"):
         convert(np.ones((3, 3)), matrix)
-    with pytest.raises(ContractError, match="is missing"):
+    with pytest.raises(ContractError, match="are missing"):
         convert(np.ones((3, 6)), CONTRACT)
     with pytest.raises(UsageError, match="reshape"):
         convert(np.ones(3), matrix)

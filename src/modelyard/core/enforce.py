@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from modelyard.core.contract import Contract
 
 _LISTED = 20
+_NAMED = 10
 _LONGEST = 200
+_INDEX = ("", "Unnamed: 0")  # an index without a name in a CSV file, and what pandas calls it
 
 
 class Enforcer:
@@ -100,31 +102,39 @@ class Enforcer:
         others = [name for name in came if name not in self._wanted]
         where = "" if row is None else f"row {row}: "
         if missing:
+            also = f"; unexpected {_named(others)}" if others else ""
+            verb = "is" if len(missing) == 1 else "are"
             name = missing[0]
-            near = _nearest(name, others)
-            hint = f"{near!r} is no input; did you mean {name!r}?" if near else ""
             expected = describe(self.contract.column(name))
             raise ContractError(
-                f"{where}column {shorten(name)} is missing",
+                f"{where}{_named(missing)} {verb} missing{also}",
                 column=name,
                 row=row,
                 got="nothing",
                 expected=expected,
-                hint=hint or f"it takes {expected}",
+                hint=_missing_hint(missing, others) or f"{shorten(name)} takes {expected}",
             )
         name = others[0]
-        near = _nearest(name, list(self._rules))
-        inputs = ", ".join(list(self._rules)[:_LISTED])
-        more = len(self._rules) - _LISTED
-        listed = f"the inputs are: {inputs}" + (f" and {more} more" if more > 0 else "")
         raise ContractError(
-            f"{where}unexpected column {shorten(name)}",
+            f"{where}unexpected {_named(others)}",
             column=name if isinstance(name, str) else None,
             row=row,
             got=shorten(name),
             expected="only the inputs of the contract",
-            hint=f"did you mean {near!r}?" if near else listed,
+            hint=self._unexpected_hint(others),
         )
+
+    def _unexpected_hint(self, others: list[Any]) -> str:
+        if any(name in _INDEX for name in others):
+            return "the file may have an index column: leave it out (pandas: index=False)"
+        inputs = list(self._rules)
+        for name in others[:_NAMED]:
+            near = _nearest(name, inputs)
+            if near:
+                return f"did you mean {near!r}?"
+        more = len(inputs) - _LISTED
+        listed = f"the inputs are: {', '.join(inputs[:_LISTED])}"
+        return listed + (f" and {more} more" if more > 0 else "")
 
 
 def enforce(contract: Contract, data: Mapping[str, Any] | Table) -> Table:
@@ -172,6 +182,20 @@ def enforce_rows(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> Table
 
 def _no_rows() -> ContractError:
     return ContractError("no rows came", got="no rows", expected="at least one row")
+
+
+def _named(names: list[Any]) -> str:
+    shown = ", ".join(shorten(name) for name in names[:_NAMED])
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"column{'s' if len(names) > 1 else ''} {shown}{more}"
+
+
+def _missing_hint(missing: list[str], others: list[Any]) -> str:
+    for name in missing[:_NAMED]:
+        near = _nearest(name, others)
+        if near:
+            return f"{near!r} is no input; did you mean {name!r}?"
+    return ""
 
 
 def _nearest(name: Any, among: list[Any]) -> str | None:

@@ -19,6 +19,7 @@ WIDTH = 60
 _BITS = 128
 _WORDS = {None: "null", True: "true", False: "false"}
 _NAMED = 8
+_LONG = 8
 _REPR = reprlib.Repr()
 _REPR.maxlevel = 2
 _REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = _REPR.maxset = 4
@@ -33,7 +34,7 @@ def shorten(value: Any) -> str:
         ('null', 'NaN', "'xxxxxxxxxxx")
     """
     if isinstance(value, np.datetime64):
-        return str(value)
+        return _time(value)
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool):
@@ -49,6 +50,14 @@ def shorten(value: Any) -> str:
         text = f"an array of shape {value.shape}, {value.dtype}"
     text = text or _REPR.repr(value[: 2 * WIDTH] if isinstance(value, str) else value)
     return text if len(text) <= WIDTH + 2 else text[:WIDTH] + "..."
+
+
+def _time(value: np.datetime64) -> str:
+    try:
+        return str(value)
+    except OverflowError:  # too far off to be written as a date
+        unit, count = np.datetime_data(value.dtype)
+        return f"{value.astype(np.int64)} times {count} {unit} from 1970"
 
 
 def describe(column: Column) -> str:
@@ -85,7 +94,14 @@ def _value(column: Column) -> str:
     if column.is_float:
         return f"a finite number{_span(column.minimum, column.maximum)} ({column.dtype})"
     least, most = integer_range(column)
-    return f"an integer{_span(least, most)} ({column.dtype})"
+    limits = np.iinfo(column.numpy)
+    if column.numpy.itemsize == _LONG:  # its own limits tell a reader nothing
+        span = _span(
+            None if least == limits.min and least else least, None if most == limits.max else most
+        )
+    else:
+        span = _span(least, most)
+    return f"an integer{span} ({column.dtype})"
 
 
 def _span(least: object, most: object) -> str:
