@@ -9,8 +9,11 @@ import zipfile
 
 import numpy as np
 import pytest
+import scipy.sparse
 import sklearn.base
+import skops.io
 from sklearn import dummy, impute
+from skops.io._protocol import PROTOCOL
 
 from modelyard.conversion import sklearn_skops
 from modelyard.errors import BundleError
@@ -68,6 +71,28 @@ def test_a_dtype_that_is_not_that_of_an_array_is_refused(change):
     assert sklearn_skops.load(content).transform([[np.nan]]) == [[1.0]]
     with pytest.raises(ValueError, match=r"a dtype is not|is not made by"):
         sklearn_skops.load(rewritten(content, change))
+
+
+def test_a_sparse_matrix_is_refused():
+    inner = io.BytesIO()
+    scipy.sparse.save_npz(inner, scipy.sparse.csr_matrix((10**6, 10)))
+    schema = {
+        "__class__": "spmatrix",
+        "__module__": scipy.sparse.spmatrix.__module__,
+        "__loader__": "SparseMatrixNode",
+        "type": "scipy",
+        "file": "1.npz",
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(
+            "schema.json",
+            json.dumps(schema | {"protocol": PROTOCOL, "_skops_version": skops.__version__}),
+        )
+        archive.writestr("1.npz", inner.getvalue())
+    assert skops.io.loads(buffer.getvalue()).shape == (10**6, 10)
+    with pytest.raises(ValueError, match="sparse matrix"):
+        sklearn_skops.load(buffer.getvalue())
 
 
 def test_no_harmless_type_sets_its_own_state():
