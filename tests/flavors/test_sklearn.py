@@ -259,6 +259,13 @@ def test_classes_of_ones_own_are_never_shipped():
             candidate.make()
 
 
+def test_several_labels_at_once_are_no_plain_classification():
+    _, export = chosen(*zoo.fitted("labels_forest"))
+    (label,) = export.contract.outputs
+    assert (label.dtype, label.shape) == ("int64", (3,))
+    assert export.contract.task == "other"
+
+
 def test_several_labels_at_once_that_are_words_are_refused():
     x, y = zoo.numeric("classes")
     words = np.array(["one", "two", "three"])

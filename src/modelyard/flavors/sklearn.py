@@ -134,7 +134,8 @@ def _fitted(model: Any, frame: Frame) -> _Fitted:
         ) from e
     task: Task = "other"
     if is_classifier(model):
-        task = "classification"
+        # No metric here knows several labels at once.
+        task = "classification" if found["label"].ndim == 1 else "other"
     elif is_regressor(model):
         task = "regression"
     return _Fitted(model, frame, outputs(model, found), task)
