@@ -152,6 +152,27 @@ class TestBundles:
         assert caught.value.file == file.path
         assert "heals it" in caught.value.hint
 
+    def test_a_damaged_version_does_not_go_live(self, fraud, place, worker):
+        for number in (1, 2):
+            fraud.promote(f"fraud:{number}", "production", policy=FREE, actor="ann")
+        before = fraud.sequence()
+        bundle = worker.make_bundle(1)
+        store = open_store(place.store)
+        damaged = {file.path: "sha256:" + file.sha256 for file in bundle.manifest.files}
+        for file, digest in {**damaged, "bundle.json": bundle.digest}.items():
+            store.delete(digest)
+            for go in (
+                lambda: fraud.promote("fraud:1", "production", policy=FREE, actor="ann"),
+                lambda: fraud.rollback("fraud", "production", actor="ann"),
+            ):
+                with pytest.raises(IntegrityError, match="fraud:1 may not go live") as caught:
+                    go()
+                assert caught.value.file == file
+                assert "modelyard register" in caught.value.hint
+            assert fraud.sequence() == before
+            fraud.register(bundle, actor="ann")
+        assert fraud.rollback("fraud", "production", actor="ann").version == 1
+
     def test_a_damaged_bundle_is_not_registered(self, registry, worker):
         bundle = worker.make_bundle(1)
         bundle.source.files["card.md"] = b"the cart"

@@ -74,7 +74,7 @@ def test_outputs_can_be_chosen(client, row):
     response = client.post("/models/rich/predict", json=body)
     assert list(response.json()["outputs"]) == ["town", "score"]
     refused = client.post("/models/rich/predict", json=body | {"outputs": ["nothing"]})
-    assert refused.status_code == 404
+    assert refused.status_code == 400
     assert "score, number, town, owes" in refused.json()["error"]["hint"]
 
 

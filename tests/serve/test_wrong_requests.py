@@ -152,6 +152,13 @@ def test_a_broken_body_is_refused(client, case):
     assert len(error["message"]) < 300
 
 
+def test_a_row_by_itself_is_told_to_go_in_a_list(client, row):
+    error = refused(client.post(NATIVE, json=row), 400, "bad_request")
+    assert error["hint"] == "put the row in a list: [{...}]"
+    error = refused(client.post(NATIVE, json={"rows": [row], "age": 3}), 400, "bad_request")
+    assert '{"rows": [{...}, ...]}' in error["hint"]
+
+
 @pytest.mark.parametrize(
     "rows",
     [b"3", b'"x"', b"[3]", b"[null]", b"[[]]", b"[" * 400 + b"]" * 400],
@@ -266,7 +273,7 @@ WRONG_TENSORS = {
     "one column of three": (grid(name="a", shape=[1], data=[1]), 422),
     "a column too wide": (grid(name="a"), 422),
     "the same input twice": ({"inputs": grid()["inputs"] * 2}, 400),
-    "an unknown output": (grid() | {"outputs": [{"name": "y"}]}, 404),
+    "an unknown output": (grid() | {"outputs": [{"name": "y"}]}, 400),
 }
 
 

@@ -111,9 +111,9 @@ def test_matrices_and_tensors_by_position_only_where_that_is_plain():
         outputs=(Output(name="label", dtype="int64"),),
     )
     assert convert(np.ones((3, 2)), matrix)["x1"].values.dtype == np.float32
-    with pytest.raises(ContractError, match="unexpected column 'x2'"):
+    with pytest.raises(ContractError, match="has 3 columns; the model takes 2"):
         convert(np.ones((3, 3)), matrix)
-    with pytest.raises(ContractError, match="are missing"):
+    with pytest.raises(ContractError, match=r"column 'n', row 0: got 1\.0"):
         convert(np.ones((3, 6)), CONTRACT)
     with pytest.raises(UsageError, match="reshape"):
         convert(np.ones(3), matrix)
@@ -122,6 +122,38 @@ def test_matrices_and_tensors_by_position_only_where_that_is_plain():
         outputs=(Output(name="label", dtype="int64"),),
     )
     assert convert(np.ones((3, 2, 4)), tensor)["image"].values.shape == (3, 2, 4)
+
+
+def test_a_matrix_for_named_columns_stands_in_their_order():
+    contract = Contract(
+        inputs=(Column(name="age", dtype="int16"), Column(name="pay", dtype="float64")),
+        outputs=(Output(name="label", dtype="int64"),),
+    )
+    table = convert(np.array([[31, 1200], [47, 9]]), contract)
+    assert table["age"].values.tolist() == [31, 47]
+    assert table["pay"].values.tolist() == [1200.0, 9.0]
+    mixed = convert(np.array([[31, 0.5]], object), contract)
+    assert (mixed["age"].values.tolist(), mixed["pay"].values.tolist()) == ([31], [0.5])
+    with pytest.raises(ContractError, match="column 'age', row 1") as caught:
+        convert(np.array([[31, 1], [2**20, 1]]), contract)
+    assert caught.value.row == 1
+    with pytest.raises(ContractError, match="has 1 columns") as caught:
+        convert(np.ones((3, 1)), contract)
+    assert caught.value.hint.endswith("in this order: age, pay")
+
+
+def test_a_dataframe_for_a_model_that_was_trained_on_a_matrix_is_told_so():
+    contract = Contract(
+        inputs=(Column(name="x0", dtype="float64"), Column(name="x1", dtype="float64")),
+        outputs=(Output(name="label", dtype="int64"),),
+    )
+    with pytest.raises(ContractError) as caught:
+        convert(pd.DataFrame({"age": [1.0], "pay": [2.0]}), contract)
+    assert "trained on a matrix" in caught.value.hint
+    assert "frame.to_numpy()" in caught.value.hint
+    with pytest.raises(ContractError) as caught:
+        convert(pd.DataFrame({"x0": [1.0], "pay": [2.0]}), contract)
+    assert "matrix" not in caught.value.hint
 
 
 @pytest.mark.parametrize("wrong", [5, None, "rows.csv", object()])

@@ -211,3 +211,18 @@ def test_columns_are_read_as_the_contract_says_and_others_as_they_look(tmp_path,
     assert table["s"].values.tolist() == ["00123", 'b,\n"c"']
     assert table["m"].missing.tolist() == [True, False]
     assert table["m"].values[1] == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("n;s\n1;a\n", "semicolons"), ("n\ts\n1\ta\n", "tabs"), ('"n";"s"\n1;"a"\n', "semicolons")],
+)
+def test_a_csv_that_is_not_separated_by_commas_says_by_what(tmp_path, text, word):
+    path = tmp_path / "rows.csv"
+    path.write_text(text)
+    for read in (load_table, lambda path: load_rows(path, CONTRACT)):
+        with pytest.raises(UsageError, match=f"separated by {word}") as caught:
+            read(path)
+        assert "sep=" in caught.value.hint
+    path.write_text('"a;b"\n1\n')
+    assert list(load_columns(path, CONTRACT)) == ["a;b"]

@@ -50,8 +50,8 @@ class Model:
         """Answer rows.
 
         Args:
-            data: pandas, polars, Arrow, numpy, a dict of columns or a list of records; columns in
-                any order.
+            data: pandas, polars, Arrow, a dict of columns or a list of records, columns in any
+                order; or a numpy matrix, its columns in the order of the contract.
 
         Returns:
             Output name -> array; the first axis is the rows.

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from modelyard.app.settings import HOME
 from modelyard.app.yard import Yard, actor, using
 from modelyard.core.difference import Change, difference
-from modelyard.core.manifest import Manifest
+from modelyard.core.manifest import MANIFEST, Manifest
 from modelyard.core.verdict import Verdict
+from modelyard.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from modelyard.bundle.opened import Bundle
     from modelyard.registry.version import Version
 
@@ -39,6 +40,13 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...]
 
 
+class Compared(NamedTuple):
+    """What differs between two bundles, and how many files they have together."""
+
+    changes: list[Change]
+    files: int
+
+
 def register(bundle: str | Path | Bundle, *, yard: Yard | None = None) -> Version:
     """Give a bundle a name and the next version; the same bundle twice is one version.
 
@@ -48,9 +56,37 @@ def register(bundle: str | Path | Bundle, *, yard: Yard | None = None) -> Versio
 
     Raises:
         BundleError: if it is no bundle, or a byte of it differs.
+        NotFoundError: if it is a name that the registry does not have.
     """
     with using(yard) as used:
-        return used.registry.register(used.open(bundle), actor=actor())
+        try:
+            opened = used.open(bundle)
+        except NotFoundError as e:
+            raise _unregistered(used, e) from e
+        return used.registry.register(opened, actor=actor())
+
+
+def _unregistered(yard: Yard, error: NotFoundError) -> NotFoundError:
+    """The same error, told to somebody who meant what was built and not yet registered."""
+    name = error.subject.partition(":")[0].partition("@")[0]
+    folders = [
+        folder
+        for folder in yard.location.path(f"{HOME}/bundles").glob(f"{name}-*")
+        if (folder / MANIFEST).is_file()
+    ]
+    newest = max(folders, key=lambda folder: folder.stat().st_mtime, default=None)
+    shown = "FOLDER" if newest is None else _near(newest)
+    return NotFoundError(
+        error.message,
+        subject=error.subject,
+        hint=f"give the folder that was built: modelyard register {shown}",
+    )
+
+
+def _near(folder: Path) -> Path:
+    """The folder as it is written from here, where it is below."""
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
 def promote(reference: str, to: str = "production", *, yard: Yard | None = None) -> Version:
@@ -64,6 +100,7 @@ def promote(reference: str, to: str = "production", *, yard: Yard | None = None)
     Raises:
         PolicyError: if a verdict that the policy names is missing or not pass.
         ConflictError: if somebody else moved the environment meanwhile.
+        IntegrityError: names a file of the version whose bytes are damaged or gone.
     """
     with using(yard) as used:
         return used.registry.promote(reference, to, policy=used.policy(to), actor=actor())
@@ -82,6 +119,7 @@ def rollback(
 
     Raises:
         NotFoundError: if there is none to go back to.
+        IntegrityError: names a file of that version whose bytes are damaged or gone.
     """
     with using(yard) as used:
         used.policy(to)
@@ -130,8 +168,17 @@ def diff(
     before: str | Path | Bundle, after: str | Path | Bundle, *, yard: Yard | None = None
 ) -> list[Change]:
     """Compare two versions or bundles: contract, metrics, lineage, runtime, files."""
+    return compare(before, after, yard=yard).changes
+
+
+def compare(
+    before: str | Path | Bundle, after: str | Path | Bundle, *, yard: Yard | None = None
+) -> Compared:
+    """Compare two versions or bundles, as ``diff`` does, and count their files."""
     with using(yard) as used:
-        return difference(used.open(before).manifest, used.open(after).manifest)
+        first, second = used.open(before).manifest, used.open(after).manifest
+        files = {file.path for file in (*first.files, *second.files)}
+        return Compared(difference(first, second), len(files))
 
 
 def _versions(yard: Yard, name: str) -> list[Version]:

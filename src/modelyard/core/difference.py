@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # Lists of named things are compared by name: a column that moved is not a column that changed.
 _KEYS = ("name", "path")
+_FIRST = ("contract", "feeds", "runtime", "model", "flavor", "why", "tolerance")
+_LAST = ("lineage", "metrics", "libraries", "name", "format", "files")
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +32,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def difference(before: Manifest, after: Manifest) -> list[Change]:
-    """List what differs between two manifests, in the order of their fields.
+    """List what differs between two manifests: the contract first, the files' digests last.
 
     Named things (columns, outputs, feeds, metrics, files) are compared by their names, and an
     order that differs is a change of its own, written ``contract.inputs (order)``.
@@ -39,7 +41,9 @@ def difference(before: Manifest, after: Manifest) -> list[Change]:
 
 
 def _plain(manifest: Manifest) -> Any:
-    return msgspec.json.decode(msgspec.json.encode(manifest))
+    fields = msgspec.json.decode(msgspec.json.encode(manifest))
+    others = [key for key in fields if key not in _FIRST + _LAST]
+    return {key: fields[key] for key in (*_FIRST, *others, *_LAST) if key in fields}
 
 
 def _walk(path: str, before: Any, after: Any) -> Iterator[Change]:

@@ -117,21 +117,31 @@ def rollback(
     connection: Connection, stamp: Stamp, environment: str, name: str, to: int | None
 ) -> Version:
     """Make the version live that was live before, or ``to``, and its alias with it."""
-    now = queries.placements(connection, name).get(environment)
-    if now is None:
-        raise _never_live(connection, name, environment)
-    history = moves(connection, name, environment)
-    version = promotion.target(history, f"{name} in {environment}", to)
+    version = back_to(connection, environment, name, to)
+    now = queries.placements(connection, name)[environment]
     # The alias goes back too, unless somebody has pointed it elsewhere since.
     standing = queries.aliases_of(connection, name).get(now.alias)
     details = {
         "environment": environment,
-        "version": version,
+        "version": version.version,
         "previous": now.version,
         "alias": now.alias if standing == now.version else "",
     }
     record(connection, stamp, "rolled_back", name, details)
-    return queries.resolve(connection, Reference(name=name, version=version))
+    return version
+
+
+def back_to(connection: Connection, environment: str, name: str, to: int | None) -> Version:
+    """The version that a rollback goes to: the one that was live before, or ``to``.
+
+    Raises:
+        NotFoundError: if there is none.
+    """
+    if environment not in queries.placements(connection, name):
+        raise _never_live(connection, name, environment)
+    history = moves(connection, name, environment)
+    number = promotion.target(history, f"{name} in {environment}", to)
+    return queries.resolve(connection, Reference(name=name, version=number))
 
 
 def moves(connection: Connection, name: str, environment: str) -> tuple[Move, ...]:

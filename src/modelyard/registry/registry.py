@@ -242,13 +242,20 @@ class Registry:
         Raises:
             PolicyError: if a gate that the policy requires did not say pass.
             ConflictError: if another version than the expected one is live there.
+            IntegrityError: names a file of the bundle whose bytes are damaged or gone.
         """
         parsed = Reference.parse(reference) if isinstance(reference, str) else reference
         check_name(environment, what="environment")
         policy.check_alias()
         stamp = self._stamp(actor)
+        with self._database.read() as connection:
+            meant = queries.resolve(connection, parsed)
+        # Before the turn to write: a large bundle takes long to read.
+        self._prove(meant)
         with self._database.write() as connection:
             version = queries.resolve(connection, parsed)
+            if version.digest != meant.digest:
+                self._prove(version)
             changes.promote(connection, stamp, environment, version, policy, expected)
             return version
 
@@ -265,10 +272,17 @@ class Registry:
 
         Raises:
             NotFoundError: if there is no such version to go back to.
+            IntegrityError: names a file of its bundle whose bytes are damaged or gone.
         """
         stamp = self._stamp(actor)
+        with self._database.read() as connection:
+            meant = changes.back_to(connection, environment, name, to)
+        self._prove(meant)
         with self._database.write() as connection:
-            return changes.rollback(connection, stamp, environment, name, to)
+            version = changes.rollback(connection, stamp, environment, name, to)
+            if version.digest != meant.digest:
+                self._prove(version)
+            return version
 
     # -- events
 
@@ -334,6 +348,21 @@ class Registry:
 
     def _stamp(self, actor: str) -> Stamp:
         return events.Stamp(self._clock(), events.check_actor(actor))
+
+    def _prove(self, version: Version) -> None:
+        """Read every byte of a version that is to go live, where no server has looked yet."""
+        source = StoreSource(self._store, version.digest)
+        try:
+            bundle = open_bundle(source, expect=version.digest)
+            for file in bundle.manifest.files:
+                bundle.read(file.path)
+        except IntegrityError as e:
+            raise IntegrityError(
+                f"{version} may not go live: {e.message}",
+                file=e.file,
+                hint="register it again from the bundle's folder, which heals it:"
+                " modelyard register FOLDER",
+            ) from e
 
     def _put(self, bundle: Bundle) -> None:
         # The manifest comes last: where it is, all that it lists has been.

@@ -47,7 +47,10 @@ def read(body: bytes) -> Asked:
         raise RequestError("the body is neither an object nor a list of rows", hint=_SHAPE)
     unknown = plain.keys() - _KEYS
     if unknown:
-        raise RequestError(f"the body has an unknown key {min(unknown)[:60]!r}", hint=_SHAPE)
+        # A row by itself is no list of one: what it means must not hang on its columns' names.
+        alone = unknown == plain.keys()
+        hint = "put the row in a list: [{...}]" if alone else _SHAPE
+        raise RequestError(f"the body has an unknown key {min(unknown)[:60]!r}", hint=hint)
     if ("rows" in plain) == ("columns" in plain):
         raise RequestError("the body has neither rows nor columns, or both", hint=_SHAPE)
     model = plain.get("model")
@@ -57,6 +60,20 @@ def read(body: bytes) -> Asked:
     if "rows" in plain:
         return Asked(model, _records(plain["rows"], outputs))
     return Asked(model, _columns(plain["columns"], outputs))
+
+
+def is_body(plain: Any) -> bool:
+    """Whether JSON is an object such as ``read`` takes, and not a row or columns by themselves.
+
+    Example:
+        >>> is_body({"rows": [{"age": 31}]}), is_body({"age": 31}), is_body({"rows": 3})
+        (True, False, False)
+    """
+    return (
+        isinstance(plain, dict)
+        and plain.keys() <= _KEYS
+        and (isinstance(plain.get("rows"), list) or isinstance(plain.get("columns"), dict))
+    )
 
 
 def _outputs(plain: Any) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelyard.core.refusal import shorten
-from modelyard.errors import NotFoundError, NotReadyError, TooLargeError
+from modelyard.errors import NotFoundError, NotReadyError, RequestError, TooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -95,6 +95,7 @@ class Plane:
 
         Raises:
             TooLargeError: if it has more rows than the limit.
+            RequestError: if it asks for an output that the model has not.
             ContractError: if the rows do not fit the contract.
             PredictError: if the model fails on rows that do.
         """
@@ -138,9 +139,8 @@ class Plane:
         known = [output.name for output in version.contract.outputs]
         for name in names:
             if name not in known:
-                raise NotFoundError(
+                raise RequestError(
                     f"{version.name!r} has no output {shorten(name)}",
-                    subject=name[:60],
                     hint="its outputs are: " + ", ".join(known),
                 )
 

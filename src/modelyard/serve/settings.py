@@ -81,7 +81,8 @@ def check_settings(settings: ServeSettings) -> None:
             f"{settings.host!r} can be reached from other machines, and this server asks nobody"
             " who they are",
             hint="serve at 127.0.0.1 behind a proxy that does; or say in words that anybody may"
-            " ask: allow_public_without_authentication",
+            " ask: --public-without-authentication, or in Python"
+            " allow_public_without_authentication=True",
         )
 
 

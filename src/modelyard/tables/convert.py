@@ -10,15 +10,21 @@ import numpy as np
 
 from modelyard.core.enforce import Enforcer
 from modelyard.core.table import Series, Table
-from modelyard.errors import UsageError
+from modelyard.errors import ContractError, UsageError
 from modelyard.tables.arrays import columns_of
 from modelyard.tables.columns import extract
 from modelyard.tables.dataframes import open_dataframe
 
 if TYPE_CHECKING:
     from modelyard.core.contract import Contract
+    from modelyard.core.table import Array
 
 _MATRIX = 2
+_LISTED = 20
+_MATRIX_HINT = (
+    "the model was trained on a matrix without names: give frame.to_numpy(), its columns in the"
+    " order of training"
+)
 
 
 def convert(data: Any, contract: Contract) -> Table:
@@ -26,8 +32,8 @@ def convert(data: Any, contract: Contract) -> Table:
 
     Args:
         data: A dataframe of pandas, polars or Arrow, a numpy array, a dict of columns, a list of
-            records, or a Table.  An array of three or more axes is the one input of a contract
-            that has only one.
+            records, or a Table.  The columns of a matrix stand in the order of the contract; an
+            array of three or more axes is the one input of a contract that has only one.
         contract: What the rows must fit.
 
     Raises:
@@ -51,17 +57,38 @@ def convert(data: Any, contract: Contract) -> Table:
     if isinstance(data, Mapping):
         return enforcer.columns({name: _column(values) for name, values in data.items()})
     if isinstance(data, np.ndarray):
-        one = contract.names[0] if len(contract.inputs) == 1 else None
-        if one and data.ndim > _MATRIX:
-            return enforcer.columns({one: data})
-        return enforcer.columns(columns_of(data, what="the input"))
+        return enforcer.columns(_of_array(data, contract))
     frame = open_dataframe(data)
     if frame is None:
         raise UsageError(
             f"rows cannot be read from {type(data).__module__}.{type(data).__qualname__}",
             hint="give a dataframe, a numpy array, a dict of columns or a list of records",
         )
-    return enforcer.columns({name: _series(frame[name]) for name in frame.columns})
+    try:
+        return enforcer.columns({name: _series(frame[name]) for name in frame.columns})
+    except ContractError as e:
+        if contract.names[0] == "x0" and not set(contract.names) & set(frame.columns):
+            e.hint = _MATRIX_HINT
+        raise
+
+
+def _of_array(data: Array, contract: Contract) -> dict[str, Array]:
+    """Columns of an array: those of a matrix stand in the contract's order, as on /v2."""
+    names = contract.names
+    if len(names) == 1 and data.ndim > _MATRIX:
+        return {names[0]: data}
+    columns = columns_of(data, what="the input")
+    if data.dtype.names or data.ndim != _MATRIX or any(c.shape for c in contract.inputs):
+        return columns
+    if len(columns) != len(names):
+        listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
+        raise ContractError(
+            f"the array has {len(columns)} columns; the model takes {len(names)}",
+            got=f"shape {list(data.shape)}",
+            expected=f"shape [n, {len(names)}]",
+            hint=f"its columns have no names, and must stand in this order: {listed}",
+        )
+    return dict(zip(names, columns.values(), strict=True))
 
 
 def _column(values: Any) -> Any:

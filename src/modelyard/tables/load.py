@@ -27,6 +27,7 @@ _BACKENDS: tuple[Backend, ...] = ("pandas", "polars", "pyarrow")
 _LOSSLESS: tuple[Backend, ...] = ("pyarrow", "polars")
 """They keep whole numbers whole where others of their column are missing; pandas does not."""
 
+_LONGEST_HEAD = 2**20
 _INTEGER = re.compile(r"[+-]?[0-9]{1,400}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?", re.ASCII)
 _NOTHING = ("nan", "NaN", "NA", "null")
@@ -109,7 +110,22 @@ def _checked(path: Path) -> Path:
         raise UsageError(f"{path} is {'not a file' if path.exists() else 'not there'}")
     if path.stat().st_size == 0:
         raise UsageError(f"{path} is empty")
+    if path.suffix.lower() == ".csv":
+        _check_separator(path)
     return path
+
+
+def _check_separator(path: Path) -> None:
+    """Refuse a file whose first line is one cell by commas and several by something else."""
+    with path.open("rb") as file:
+        head = file.readline(_LONGEST_HEAD).decode("utf-8-sig", errors="replace").rstrip("\r\n")
+    for separator, word in ((";", "semicolons"), ("\t", "tabs")):
+        if "," not in head and len(next(csv.reader([head], delimiter=separator), ())) > 1:
+            raise UsageError(
+                f"{path} is separated by {word}, it seems, and not by commas",
+                hint=f"save it with commas: pandas.read_csv({path.name!r}, sep={separator!r})"
+                ".to_csv('new.csv', index=False)",
+            )
 
 
 def _parquet(path: Path, among: tuple[Backend, ...]) -> Any:

@@ -83,10 +83,8 @@ def _tell(output: Output, bundle: Bundle) -> None:
     manifest = bundle.manifest
     output.say(f"[bold]{manifest.name}[/] {bundle.digest}")
     output.say(f"runs on {manifest.runtime}: {escape(manifest.why)}")
-    output.table(
-        ("metric", "value", "interval", "rows"),
-        [(m.name, f"{m.value:.4g}", _interval(m.low, m.high), m.rows) for m in manifest.metrics],
-    )
+    if manifest.metrics:
+        output.metrics(manifest.metrics)
     output.say(escape(f"bundle: {bundle.directory}\nnext: modelyard check {bundle.directory}"))
     output.result(
         {
@@ -98,7 +96,3 @@ def _tell(output: Output, bundle: Bundle) -> None:
             "metrics": manifest.metrics,
         }
     )
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{low:.4g} to {high:.4g}"

@@ -1,10 +1,12 @@
 """``modelyard``: finds the verb, runs it, and turns errors into sentences and exit codes.
 
-Exit codes: 0 done; 1 a gate failed, or a check found something; 2 wrong usage or another error.
+Exit codes: 0 done; 1 a gate failed or a promotion lacks what its policy asks, or a check found
+something; 2 wrong usage or another error.
 """
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 import traceback
@@ -21,6 +23,7 @@ from modelyard.errors import (
     GateFailedError,
     IntegrityError,
     ModelyardError,
+    PolicyError,
     UsageError,
 )
 
@@ -61,7 +64,15 @@ class Verbs(TyperGroup):
         return None if sentence is None else TyperCommand(cmd_name, help=sentence)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Import the verb that is run."""
+        """Import the verb that is run.
+
+        Raises:
+            UsageError: if there is none of that name; it tells the nearest one.
+        """
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], VERBS, n=1)
+            hint = f"did you mean {near[0]}?" if near else "modelyard --help lists the verbs"
+            raise UsageError(f"there is no verb {args[0][:60]!r}", hint=hint)
         name, stand_in, rest = super().resolve_command(ctx, args)
         return name, stand_in and load_verb(str(stand_in.name)), rest
 
@@ -124,7 +135,7 @@ def run(words: list[str]) -> int:
     except ModelyardError as e:
         _print_trace()
         print_error(e, json=json)
-        return 1 if isinstance(e, (GateFailedError, IntegrityError)) else 2
+        return 1 if isinstance(e, (GateFailedError, IntegrityError, PolicyError)) else 2
     except typer.Abort:
         return _INTERRUPTED
     except (BrokenPipeError, SystemExit) as e:

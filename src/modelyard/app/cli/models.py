@@ -27,11 +27,11 @@ def models(
     output = Output(json=json)
     rows = list_models(name or None)
     output.table(
-        ("model", "registered", "digest", "aliases", "runs in"),
+        ("model", "registered (UTC)", "digest", "aliases", "runs in"),
         [
             (
                 f"{row.name}:{row.version}",
-                row.registered[:16].replace("T", " "),
+                row.registered[:19].replace("T", " "),
                 row.digest[:19],
                 ", ".join(row.aliases),
                 ", ".join(row.environments),

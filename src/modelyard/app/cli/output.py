@@ -13,6 +13,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from modelyard.core.manifest import Metric
+
 _MARKS = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "inconclusive": "[yellow]unclear[/]"}
 
 _WIDE = 10_000
@@ -51,9 +53,23 @@ class Output:
             column.overflow = "fold"
         for row in rows:
             table.add_row(*(_MARKS.get(str(cell), escape(str(cell))) for cell in row))
-        self._console.print(table)
+        with self._console.capture() as drawn:
+            self._console.print(table)
+        for line in drawn.get().splitlines():
+            self._console.file.write(line.rstrip() + "\n")
+
+    def metrics(self, metrics: Iterable[Metric]) -> None:
+        """Write a table of metrics with their intervals."""
+        self.table(
+            ("metric", "value", "interval", "rows"),
+            [(m.name, f"{m.value:.4g}", _interval(m.low, m.high), m.rows) for m in metrics],
+        )
 
     def result(self, value: Any) -> None:
         """Write the answer for a program; people have had theirs."""
         if self.json:
             sys.stdout.write(msgspec.json.encode(value, order="sorted").decode() + "\n")
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.4g} to {high:.4g}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -13,7 +13,14 @@ from modelyard.app.cli.options import Reference
 from modelyard.app.model import load
 from modelyard.core import canonical
 from modelyard.errors import UsageError
+from modelyard.serve.native import is_body, read
 from modelyard.tables.load import load_rows
+
+if TYPE_CHECKING:
+    from modelyard.app.model import Model
+    from modelyard.core.table import Array
+
+_SHAPE = 'write [{"column": 1}], or what POST /predict takes: {"rows": [...]}, {"columns": {...}}'
 
 
 def predict(
@@ -28,7 +35,8 @@ def predict(
 ) -> None:
     """Answer the rows of a file.
 
-    One line of JSON a row; with `--json` one document with an array for each output.
+    One line of JSON a row; with `--json` one document with an array for each output. Standard
+    input may hold one row, a list of rows, columns, or what POST /predict takes.
 
     Examples:
 
@@ -37,8 +45,11 @@ def predict(
         echo '[{"amount": 12.5}]' | modelyard predict fraud -
     """
     model = load(reference)
-    rows = _standard_input() if data == "-" else load_rows(Path(data), model.contract)
-    outputs = {name: values.tolist() for name, values in model.predict(rows).items()}
+    if data == "-":
+        answers = _standard_input(model)
+    else:
+        answers = model.predict(load_rows(Path(data), model.contract))
+    outputs = {name: values.tolist() for name, values in answers.items()}
     if json:
         _write(outputs)
         return
@@ -46,16 +57,38 @@ def predict(
         _write(dict(zip(outputs, row, strict=True)))
 
 
-def _standard_input() -> Any:
+def _standard_input(model: Model) -> dict[str, Array]:
+    content = sys.stdin.buffer.read()
     try:
-        rows = canonical.decode(sys.stdin.buffer.read())
+        rows = canonical.decode(content)
     except ValueError as e:
-        raise UsageError(f"standard input holds no rows: {e}", hint='write [{"column": 1}]') from e
+        raise UsageError(f"standard input holds no rows: {e}", hint=_SHAPE) from e
+    if is_body(rows):
+        return _asked(model, content)
     if isinstance(rows, dict):
-        return [rows] if not any(isinstance(value, list) for value in rows.values()) else rows
+        alone = not any(isinstance(value, list) for value in rows.values())
+        return model.predict([rows] if alone else rows)
     if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
-        return rows
-    raise UsageError("standard input holds no rows", hint='write [{"column": 1}]')
+        return model.predict(rows)
+    raise UsageError("standard input holds no rows", hint=_SHAPE)
+
+
+def _asked(model: Model, body: bytes) -> dict[str, Array]:
+    """Answer what a server would have been asked."""
+    asked = read(body)
+    name = model.manifest.name
+    if asked.model not in (None, name):
+        raise UsageError(f"the rows are for the model {asked.model!r}, and this is {name!r}")
+    question = asked.question
+    known = [output.name for output in model.contract.outputs]
+    for wanted in question.outputs:
+        if wanted not in known:
+            raise UsageError(
+                f"{name!r} has no output {wanted[:60]!r}",
+                hint="its outputs are: " + ", ".join(known),
+            )
+    answers = model.predict(question.columns if question.records is None else question.records)
+    return {output: answers[output] for output in question.outputs or known}
 
 
 def _write(value: Any) -> None:

@@ -11,7 +11,8 @@ def promote(reference: Reference, to: Environment = "production", *, json: Json 
     """Let a version run in an environment.
 
     The environment's policy in `modelyard.toml` names the gates whose latest verdict must be
-    pass. Servers that follow its alias swap to the version without a failed request.
+    pass. Exit code 1 means that one is not, or that a byte of the version is damaged. Servers
+    that follow its alias swap to the version without a failed request.
 
     Examples:
 

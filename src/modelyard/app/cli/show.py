@@ -38,10 +38,7 @@ def show(reference: Reference, *, json: Json = False) -> None:
     )
     if shown.manifest.metrics:
         output.say("\n[bold]metrics[/]")
-        output.table(
-            ("metric", "value", "rows"),
-            [(m.name, f"{m.value:.4g}", m.rows) for m in shown.manifest.metrics],
-        )
+        output.metrics(shown.manifest.metrics)
     if shown.verdicts:
         output.say("\n[bold]verdicts[/]")
         output.table(
@@ -59,7 +56,7 @@ def _head(output: Output, shown: Shown) -> None:
         ("size", f"{shown.size / 2**20:.2f} MB"),
         ("flavor", manifest.flavor),
         ("runtime", f"{manifest.runtime}: {manifest.why}"),
-        ("code", manifest.lineage.code or "not recorded"),
+        ("code", manifest.lineage.code or "not recorded (no clean git checkout)"),
     ]
     if listed:
         rows += [
