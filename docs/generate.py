@@ -27,7 +27,8 @@ HEAD = "<!-- written by `make docs`; edit the docstrings instead -->\n\n"
 _HEADS = {
     "command": """# The command `modelyard`
 
-Exit codes: 0 done; 1 a gate failed, or a check found something; 2 wrong usage or another error.
+Exit codes: 0 done; 1 a gate failed or a promotion lacks what its policy asks, or a check found
+something; 2 wrong usage or another error.
 With `--json` a verb writes one JSON document on standard output and nothing else.
 """,
     "settings": """# modelyard.toml
