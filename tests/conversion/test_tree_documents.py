@@ -125,6 +125,9 @@ CHANGES = {
         "tree_info"
     ].__setitem__(0, 7),
     "too few trees": lambda d: d["learner"]["gradient_booster"]["model"]["trees"].pop(),
+    "too few weights": lambda d: d["learner"]["gradient_booster"]["model"].update(
+        weight_drop=np.ones(1, np.float32)
+    ),
     "too many features": lambda d: d["learner"]["learner_model_param"].update(num_feature="9"),
     "no learner": lambda d: d.clear(),
     "a list for a tree": lambda d: d["learner"]["gradient_booster"]["model"].update(trees=[[]] * 3),

@@ -23,6 +23,12 @@ SCORE = np.nan_to_num(X[:, 0]) + np.nan_to_num(X[:, 1]) * 2 + RNG.normal(size=RO
 POSITIVE = np.exp(SCORE / 3)
 CLASSES = np.digitize(SCORE, [-1, 0, 1])
 
+DEPRECATED = (
+    "ignore:.*(gblinear|booster=dart).*",
+    "ignore:`XGBRF:FutureWarning",
+)
+"""What newer releases of XGBoost say of models that are still about."""
+
 FAST = {"n_estimators": 9, "n_jobs": 1, "random_state": 0}
 
 
@@ -119,7 +125,7 @@ OTHERS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:.*gblinear.*")
+@pytest.mark.filterwarnings(*DEPRECATED)
 @pytest.mark.parametrize("name", OTHERS)
 def test_other_kinds_of_models_answer_alike(name, parity, edges):
     model = OTHERS[name]()
@@ -127,6 +133,40 @@ def test_other_kinds_of_models_answer_alike(name, parity, edges):
     probe = edges(trees, X) if hasattr(trees, "roots") else None
     assert parity(FLAVOR, model, X, probe) < 2e-6
     assert parity(FLAVOR, model, X, probe, runtime="xgboost") < 2e-6
+
+
+def document(model):
+    return ubjson.decode(bytes(model.get_booster().save_raw("ubj")))
+
+
+@pytest.mark.filterwarnings(*DEPRECATED)
+@pytest.mark.parametrize("newer", [False, True])
+def test_the_weights_of_dart_are_found_where_any_release_writes_them(newer):
+    model = OTHERS["dart"]()
+    found = document(model)
+    inner, weights = xgboost_trees.trees_of(found["learner"]["gradient_booster"])
+    assert min(weights) < 1
+    inner = {key: value for key, value in inner.items() if key != "weight_drop"}
+    written = (
+        {"name": "gbtree", "model": inner | {"weight_drop": weights}}
+        if newer
+        else {"name": "dart", "gbtree": {"model": inner}, "weight_drop": weights}
+    )
+    found["learner"]["gradient_booster"] = written
+    sums = evaluate(xgboost_trees.read(found).model, X)[:, 0]
+    np.testing.assert_allclose(sums, model.predict(X), atol=1e-5)
+
+
+@pytest.mark.parametrize(("since", "sorts"), [((99,), False), ((1,), True)])
+def test_quantiles_are_sorted_if_the_release_sorts_them(since, sorts, exporting, run, monkeypatch):
+    monkeypatch.setattr(xgboost_trees, "_SORTS", since)
+    near = [0.48, 0.49, 0.5, 0.51, 0.52]
+    model = xgboost.XGBRegressor(objective="reg:quantileerror", quantile_alpha=near, **FAST)
+    sums = evaluate(read(model.fit(X, SCORE)), X)
+    assert np.any(np.diff(sums) < 0)
+    export = exporting(FLAVOR, model, X)
+    got = run("onnxruntime", export, read_frame(X).table)["prediction"]
+    np.testing.assert_allclose(got, np.sort(sums) if sorts else sums, atol=1e-5)
 
 
 def test_large_sums_stay_within_tolerance(parity):
@@ -213,6 +253,33 @@ def test_categories_that_xgboost_cuts_short_come_whole_from_the_sample(parity, e
     other = frame.assign(colour=pd.Categorical(["größe"] * ROWS))
     with pytest.raises(ExportError, match="ASCII"):
         exporting(FLAVOR, model, other)
+
+
+@pytest.mark.filterwarnings(*DEPRECATED)
+@pytest.mark.parametrize("settings", [{}, {"booster": "dart", "rate_drop": 0.3}], ids=str)
+@pytest.mark.parametrize("kind", [xgboost.XGBClassifier, xgboost.XGBRegressor])
+@pytest.mark.parametrize("numbers", [False, True])
+def test_a_model_that_stopped_early_knows_its_categories(
+    numbers, kind, settings, parity, exporting
+):
+    frame, labels = categorical()
+    if numbers:
+        frame["colour"] = frame["colour"].cat.rename_categories([7, 3, 40, 1, 2, 9, 11])
+    labels = (labels > 0).astype(int) if kind is xgboost.XGBClassifier else labels
+    model = kind(
+        n_estimators=90, early_stopping_rounds=4, enable_categorical=True, n_jobs=1, **settings
+    )
+    seen, rest = slice(0, 200), slice(200, None)
+    model.fit(frame[seen], labels[seen], eval_set=[(frame[rest], labels[rest])], verbose=False)
+    assert model.best_iteration + 1 < model.get_booster().num_boosted_rounds()
+    # What codes a model knows of whole numbers is no matter of the contract.
+    categories = None if numbers else tuple(frame["colour"].cat.categories)
+    for runtime in ("onnxruntime", "xgboost"):
+        assert parity(FLAVOR, model, frame, runtime=runtime) < 2e-6
+        parity(FLAVOR, model.get_booster(), frame, runtime=runtime)
+        contract = exporting(FLAVOR, model, frame, runtime).contract
+        assert contract.column("colour").categories == categories
+        assert contract.column("size").categories == ("l", "m", "s")
 
 
 def test_codes_that_come_as_numbers_are_cut_to_whole_ones(parity):

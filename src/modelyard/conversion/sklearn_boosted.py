@@ -64,7 +64,9 @@ def _xgboost(c: Conversion, model: Any, matrix: Matrix) -> sklearn_conversion.An
         boosted = xgboost_trees.read(ubjson.decode(bytes(booster.save_raw("ubj"))))
     except (LookupError, TypeError, ValueError) as e:
         raise refuse(f"the XGBoost model cannot become ONNX: {e}") from e
-    if boosted.link is None or "c" in (booster.feature_types or []):
+    if "c" in (booster.feature_types or []):
+        raise refuse("XGBoost was fitted on pandas categories within the pipeline")
+    if boosted.link is None:
         raise refuse(f"no ONNX is known for this XGBoost model ({boosted.objective!r})")
     sums = boosted.model
     outputs = len(sums.bias) if isinstance(sums, xgboost_trees.Linear) else sums.outputs

@@ -24,7 +24,9 @@ SUMS = "sums"
 VECTOR = 8
 """Doubles in the widest vector of a processor."""
 
-Link = Literal["identity", "logistic", "softmax", "exp", "hinge", "signed_square", "log1p_exp"]
+Link = Literal[
+    "identity", "logistic", "softmax", "exp", "hinge", "signed_square", "log1p_exp", "rising"
+]
 Kind = Literal["values", "argmax", "binary", "classes", "multilabel"]
 Classes = tuple[str, ...] | tuple[int, ...] | tuple[float, ...] | tuple[bool, ...]
 
@@ -106,6 +108,13 @@ class Graph:
         wide = self.add("Pad", x, self.constant(np.array([0, 0, 0, lacking])), self.number(1.0))
         ends = [self.constant(np.array([at])) for at in (0, width, 1)]
         return self.add("Slice", self.add(op, wide), *ends)
+
+    def rising(self, x: str, width: int) -> str:
+        """Sort each row of ``x``, shape (rows, width), from the smallest up."""
+        found, places = self.name(), self.name()
+        inputs = [x, self.constant(np.array([width]))]
+        self.nodes.append(helper.make_node("TopK", inputs, [found, places], axis=1, largest=0))
+        return found
 
     def constant(self, value: Array) -> str:
         """Add a constant as it is and return its name."""
@@ -210,8 +219,8 @@ def _linear(graph: Graph, model: Linear, x: str, place: Array) -> str:
 
 
 def _link(graph: Graph, x: str, answer: Answer, width: int) -> str:
-    if answer.link == "identity":
-        return x
+    if answer.link in ("identity", "rising"):
+        return x if answer.link == "identity" else graph.rising(x, width)
     if answer.link == "logistic":
         return _logistic(graph, x, answer.slope, width)
     if answer.link == "softmax":

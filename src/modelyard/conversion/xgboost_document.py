@@ -57,11 +57,11 @@ def _check_learner(learner: dict[str, Any]) -> None:
     if booster["name"] == "gblinear":
         _require(len(booster["model"]["weights"]) == (features + 1) * outputs, "weights")
         return
-    model = booster["gbtree"]["model"] if booster["name"] == "dart" else booster["model"]
+    model, weights = xgboost_trees.trees_of(booster)
     trees, groups = model["trees"], np.asarray(model["tree_info"], np.int64)
     count = int(model["gbtree_model_param"]["num_trees"])
     _require(len(trees) == len(groups) == count, "num_trees")
-    _require(len(booster.get("weight_drop", trees)) == count, "weight_drop")
+    _require(len(trees if weights is None else weights) == count, "weight_drop")
     _require(bool(np.all((groups >= 0) & (groups < outputs))), "tree_info")
     rounds = np.asarray(model.get("iteration_indptr", [0, count]), np.int64)
     _require(_runs(rounds, count), "iteration_indptr")

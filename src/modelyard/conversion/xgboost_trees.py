@@ -41,6 +41,8 @@ _IDENTITY = frozenset(
         "reg:squaredlogerror",
     }
 )
+_SORTS = (3, 4, 0)
+"""From here on XGBoost sorts the quantiles that it answers for a row."""
 _LOGIT_BASE = frozenset({"binary:logistic", "reg:logistic"})
 
 
@@ -96,12 +98,28 @@ def read(document: dict[str, Any]) -> Boosted:
         model: Trees | Linear = _linear(booster["model"], base, features)
         categories: tuple[Categories, ...] = ()
     else:
-        inner = booster["gbtree"]["model"] if booster["name"] == "dart" else booster["model"]
-        model = _trees(inner, booster.get("weight_drop"), base, features)
+        inner, weights = trees_of(booster)
+        model = _trees(inner, weights, base, features)
         categories = _categories(inner.get("cats", {}))
-    known: Link | None = "identity" if objective in _IDENTITY else None
-    link = _LINKS.get(objective, known)
+    link = _link(objective, document.get("version"))
     return Boosted(model, objective, link, categories or (Categories(),) * features)
+
+
+def trees_of(booster: dict[str, Any]) -> tuple[dict[str, Any], list[float] | None]:
+    """Find the model of a booster of trees, and the weights of its trees, if it has any.
+
+    Up to XGBoost 3.3 these were of a booster of their own, dart, that held the trees' booster.
+    """
+    inner = booster["gbtree"]["model"] if booster["name"] == "dart" else booster["model"]
+    return inner, booster.get("weight_drop", inner.get("weight_drop"))
+
+
+def _link(objective: str, version: Any) -> Link | None:
+    # A model says which XGBoost wrote it; a live one is written by the XGBoost that answers.
+    if objective == "reg:quantileerror" and version is not None and tuple(version) >= _SORTS:
+        return "rising"
+    known: Link | None = "identity" if objective in _IDENTITY else None
+    return _LINKS.get(objective, known)
 
 
 def _base(text: str, objective: str) -> Any:

@@ -152,7 +152,22 @@ def _booster_of(model: xgboost.XGBModel) -> xgboost.Booster:
     if best is None or model.booster == "gblinear":
         return booster
     # The wrapper predicts with the best round and those before it; a plain booster with all.
-    return booster[: int(best) + 1]
+    return _with_categories(booster[: int(best) + 1], booster)
+
+
+def _with_categories(some: xgboost.Booster, whole: xgboost.Booster) -> xgboost.Booster:
+    """Give some rounds the categories of the whole; up to 3.3 XGBoost forgets them as it cuts."""
+    if "c" not in (whole.feature_types or []):
+        return some
+    cut, full = (json.loads(bytes(booster.save_raw("json"))) for booster in (some, whole))
+    mine, all_of_it = (
+        xgboost_trees.trees_of(document["learner"]["gradient_booster"])[0]
+        for document in (cut, full)
+    )
+    if "cats" not in all_of_it or mine.get("cats") == all_of_it["cats"]:
+        return some
+    mine["cats"] = all_of_it["cats"]
+    return xgboost.Booster(model_file=bytearray(json.dumps(cut).encode()))
 
 
 def _answer(model: Any, fitted: _Fitted) -> Answer:
