@@ -106,3 +106,17 @@ def test_it_is_the_same_from_both_sides():
     back = {(c.path, repr(c.after), repr(c.before)) for c in difference(other, BASE)}
     assert there == back
     assert len(there) == 4
+
+
+def test_the_contract_comes_first_and_the_files_last():
+    other = changed(
+        name="other",
+        why="Another.",
+        files=(File(path="model/model.onnx", size=2, sha256="0" * 64),),
+        lineage=Lineage(parameters={"eta": 1}),
+        metrics=(Metric(name="auc", value=0.5),),
+        contract=with_inputs(BASE.contract.inputs[0]).contract,
+        feeds=(Feed(name="input", columns=("age",), dtype="float64"),),
+    )
+    order = dict.fromkeys(change.path.split(".")[0] for change in difference(BASE, other))
+    assert list(order) == ["contract", "feeds", "why", "lineage", "metrics", "name", "files"]

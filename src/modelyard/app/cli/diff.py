@@ -62,6 +62,12 @@ def _told(change: Change) -> str:
         return f"gone: {_value(before)}"
     if change.path.startswith("contract.") and {type(before), type(after)} == {bool, type(None)}:
         before, after = bool(before), bool(after)
+    if (
+        isinstance(before, float)
+        and isinstance(after, float)
+        and change.path.startswith("metrics.")
+    ):
+        return f"{before:.6g} -> {after:.6g}"
     return f"{_value(before)} -> {_value(after)}"
 
 
