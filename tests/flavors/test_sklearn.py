@@ -17,7 +17,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import skops.io
-from sklearn import compose, dummy, linear_model, pipeline, preprocessing, tree
+from sklearn import compose, dummy, linear_model, neighbors, pipeline, preprocessing, tree
 
 from modelyard.conversion import sklearn_rows, sklearn_skops
 from modelyard.core.contract import MISSING_STRING
@@ -108,6 +108,22 @@ def test_skops_is_a_second_form(name, parity):
             candidates[1].make()
         return
     assert parity(Sklearn(), model, sample, runtime="sklearn") == 0.0
+
+
+@pytest.mark.parametrize("kind", [neighbors.KNeighborsClassifier, neighbors.KNeighborsRegressor])
+@pytest.mark.parametrize("algorithm", ["auto", "kd_tree", "ball_tree"])
+def test_neighbours_that_tie_keep_their_order_with_brute_force(kind, algorithm, parity):
+    rng = np.random.default_rng(0)
+    sample = pd.DataFrame(rng.integers(0, 9, (500, 2)), columns=["a", "b"])
+    labels = rng.integers(0, 2, 500)
+    model = kind(algorithm=algorithm).fit(sample, labels)
+    with pytest.raises(AssertionError):
+        parity(Sklearn(), model, sample)
+    native = list(Sklearn().candidates(model, read_frame(sample)))[-1]
+    with pytest.raises(ExportError, match=r"ties between neighbours .* algorithm='brute'"):
+        native.make()
+    model = kind(algorithm="brute").fit(sample, labels)
+    assert parity(Sklearn(), model, sample, runtime="sklearn") == 0
 
 
 # The contract.

@@ -38,6 +38,11 @@ _ADVICE = (
     "use transformers of scikit-learn itself (a FunctionTransformer of a numpy function, or"
     " none), put your own steps before the model, or export the model to ONNX yourself"
 )
+_SEARCH_TREES = ("sklearn.neighbors._kd_tree.", "sklearn.neighbors._ball_tree.")
+_BRUTE = (
+    " (a search tree, which also puts equally near rows in an order of its own: where ties between"
+    " neighbours matter, as on integer columns, fit with algorithm='brute')"
+)
 
 
 class _Fitted(NamedTuple):
@@ -177,8 +182,10 @@ def _native(fitted: _Fitted) -> Export:
 
 
 def _untrusted(what: str, refused: list[str]) -> ExportError:
+    trees = any(name.startswith(_SEARCH_TREES) for name in refused)
     return ExportError(
-        f"{what} holds what cannot be read safely from a skops file: {', '.join(refused)}",
+        f"{what} holds what cannot be read safely from a skops file: {', '.join(refused)}"
+        + (_BRUTE if trees else ""),
         flavor=FLAVOR,
         hint=_ADVICE,
     )
