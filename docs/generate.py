@@ -7,7 +7,7 @@ import re
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import msgspec
 
@@ -17,11 +17,13 @@ from modelyard.app.cli.main import VERBS, load_verb
 from modelyard.app.settings import Settings
 from modelyard.core.plugin import Family
 from modelyard.gates.base import Gate
+from modelyard.gates.making import nested_struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REFERENCE = Path(__file__).parent / "reference"
+_TOML = "In ``modelyard.toml``::"
 HEAD = "<!-- written by `make docs`; edit the docstrings instead -->\n\n"
 
 _HEADS = {
@@ -93,9 +95,26 @@ def gates() -> str:
     for name in family.built_in():
         gate = family.load(name)
         doc = inspect.getdoc(gate) or ""
-        parts.append(f"## {name}\n\n{_prose(doc.partition('Args:')[0])}\n")
+        prose, _, toml = re.split(r"^(?:Args|Example):$", doc, flags=re.MULTILINE)[0].partition(
+            _TOML
+        )
+        parts.append(f"## {name}\n\n{_prose(prose)}\n")
         parts.append(_table(("option", "meaning", "default"), list(_fields(gate))))
+        parts += _tables(f"gates.{name}", gate)
+        parts.append(f"In `modelyard.toml`:\n\n```toml\n{textwrap.dedent(toml).strip()}\n```\n")
     return "\n".join(parts)
+
+
+def _tables(key: str, kind: Any) -> Iterator[str]:
+    """One part for each option that holds tables of its own."""
+    for field in msgspec.structs.fields(kind):
+        nested = nested_struct(field.type)
+        if nested is not None:
+            path = f"{key}.{field.encode_name}"
+            path = f"[[{path}]]" if get_origin(field.type) is tuple else f"[{path}]"
+            doc = inspect.getdoc(nested) or ""
+            yield f"### `{path}`\n\n{_first(doc)}\n"
+            yield _table(("option", "meaning", "default"), list(_fields(nested)))
 
 
 def error_tree() -> str:

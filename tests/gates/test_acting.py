@@ -128,7 +128,8 @@ def test_a_case_that_cannot_be_tried_cannot_tell(cases):
 
 def test_examples_have_known_answers():
     cheap = {"inputs": {"price": 1.0, "deal": 1, "brand": "a"}, "minimum": 110, "maximum": 115}
-    assert behave(model(demand), examples=[cheap]).passed
+    assert behave(model(demand), examples=[cheap]).summary == "the case holds"
+    assert behave(model(demand), examples=[cheap, cheap]).summary == "all 2 cases hold"
     verdict = behave(model(demand), examples=[cheap | {"minimum": 113, "name": "cheap"}])
     assert verdict.status == "fail"
     assert "cheap" in verdict.summary
@@ -223,7 +224,9 @@ def test_a_call_takes_as_many_rows_as_asked_and_time_is_bounded():
     seen.clear()
     begin = time.perf_counter()
     gate = LatencyGate(maximum_ms=1000, batch=150, calls=100_000, rounds=50, seconds=0.2)
-    assert gate.judge(Evidence(subject)).passed
+    verdict = gate.judge(Evidence(subject))
+    assert verdict.passed
+    assert "for 150 rows a call, at most 1000 ms" in verdict.summary
     assert time.perf_counter() - begin < 5
     assert set(seen) == {150}  # more than there are rows: they are taken again
 
@@ -241,6 +244,7 @@ def test_a_subject_that_remembers_its_last_answer_is_timed_all_the_same():
     evidence = Evidence(subject._replace(predict=answer, golden=subject.golden._replace(rows=one)))
     verdict = LatencyGate(maximum_ms=1, **QUICK).judge(evidence)
     assert verdict.status == "fail", verdict.summary
+    assert "for 1 row a call, at most 1 ms" in verdict.summary
     assert verdict.evidence["p50_ms"] >= 3
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from modelyard.errors import ConfigError, UnknownPluginError
 from modelyard.gates.making import FAMILY, make_gate, make_gates
 from modelyard.gates.metric import MetricGate
 
+PAGE = Path(__file__).parents[2] / "docs/reference/gates.md"
 WHOLE = """
 [gates.parity]
 [gates.schema]
@@ -86,6 +88,18 @@ def test_every_gate_can_be_written_and_two_of_one_kind_stand_side_by_side():
             "sideways",
         ),
         ("champion", {"metric": "f1", "confidence": 1.5}, "gates.champion.confidence", "0.9999"),
+        (
+            "behaviour",
+            {"direction": [{"column": "a", "delta": 1, "expect": "up", "sign": 1}]},
+            "gates.behaviour.direction[0].sign",
+            "the options are: allowed, column, delta, expect, output, positive, relative,",
+        ),
+        (
+            "behaviour",
+            {"examples": [{"input": {"a": 1}, "label": 1}]},
+            "gates.behaviour.examples[0].input",
+            "did you mean 'inputs'?",
+        ),
         ("auc", {"minimum": 1}, "gates.auc.kind", "has no kind"),
         ("auc", {"kind": 3}, "gates.auc.kind", "no text"),
     ],
@@ -96,6 +110,15 @@ def test_what_is_wrong_is_named(name, options, key, words):
     assert caught.value.key == key
     assert words in str(caught.value)
     assert f"[gates.{name}]" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", FAMILY.built_in())
+def test_the_example_of_each_gate_is_read_as_it_stands(kind):
+    page = PAGE.read_text()
+    section = page[page.index(f"\n## {kind}\n") :].partition("\n## ")[2].partition("\n## ")[0]
+    _, _, toml = section.partition("```toml\n")
+    gates = make_gates(tomllib.loads(toml.partition("```")[0])["gates"])
+    assert type(gates[kind]) is FAMILY.load(kind)
 
 
 def test_a_gate_is_a_table():

@@ -200,6 +200,23 @@ def test_a_perfect_score_on_few_rows_is_no_certainty():
     )
 
 
+def test_better_and_worse_are_said_in_words(cancer):
+    strong, weak, labelled = cancer
+    fewer = labelled.rows.select(["x0", "x1"])
+    gate = ChampionGate(metric="log_loss", margin=0.02, **FAST)
+    worse = gate.judge(Evidence(weak, labelled._replace(rows=fewer), strong, labelled.rows))
+    low, high = worse.evidence["gain"]["low"], worse.evidence["gain"]["high"]
+    loss = -worse.evidence["gain"]["value"]
+    assert f": worse by {loss:.3g} [{-high:.3g}, {-low:.3g}] on " in worse.summary
+    assert worse.summary.endswith("; at most 2 % worse is allowed")
+    better = Evidence(strong, labelled, weak, fewer)
+    gate = ChampionGate(metric="log_loss", margin=0.01, relative=False, **FAST)
+    assert f": better by {loss:.3g} [" in gate.judge(better).summary
+    assert gate.judge(better).summary.endswith("; at most 0.01 worse is allowed")
+    gate = ChampionGate(metric="log_loss", better=True, **FAST)
+    assert gate.judge(better).summary.endswith("; it must be better")
+
+
 def test_labels_that_are_not_known_yet_are_left_out():
     y = np.r_[np.ones(100), np.zeros(100), np.full(50, np.nan)]
     label = np.r_[np.ones(100), np.zeros(150)].astype(np.int64)

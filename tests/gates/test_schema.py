@@ -166,9 +166,19 @@ def test_rows_that_do_not_fit_the_contract_fail_it():
     labelled = Labelled(ROWS, np.zeros(2), {})
     candidate = subject(narrow, ROWS.take(np.array([0])))
     verdict = SchemaGate().judge(Evidence(candidate, labelled))
-    assert "'age'" in verdict.evidence["misfits"]["labelled"]
+    misfits = verdict.evidence["misfits"]["labelled"]
+    assert (misfits["number"], misfits["rows"]) == (1, 2)
+    assert "'age', row 1: got 30" in misfits["reasons"][0]
     extra = Labelled(Table({**ROWS.columns, "job": ROWS["sex"]}), np.zeros(2), {})
     assert SchemaGate().judge(Evidence(subject(OLD), extra)).status == "fail"
+
+
+def test_changes_are_named():
+    wider = with_input("age", maximum=200, nullable=True)
+    said = SchemaGate().judge(Evidence(subject(wider), champion=subject(OLD, name="old"))).summary
+    assert said.endswith("2 changes (input age nullable, input age range widened)")
+    same = SchemaGate().judge(Evidence(subject(OLD), champion=subject(OLD, name="old")))
+    assert same.summary.endswith("nothing changed")
 
 
 def test_without_a_champion_and_without_rows_the_contract_stands_alone():

@@ -18,14 +18,16 @@ from modelyard.bundle.packing import Parts, pack
 from modelyard.bundle.writing import copy_bundle
 from modelyard.core.digest import PREFIX
 from modelyard.core.manifest import Lineage
+from modelyard.core.misfits import find_misfits
 from modelyard.core.reference import check_name
-from modelyard.errors import ExportError
+from modelyard.errors import ExportError, UsageError
 from modelyard.runtime.predictor import ENGINES
 from modelyard.tables.digest import content_digest
 from modelyard.tables.read import read_frame
 
 if TYPE_CHECKING:
     from modelyard.bundle.opened import Bundle
+    from modelyard.core.contract import Contract
     from modelyard.flavors.base import Candidate, Export, Flavor
     from modelyard.tables.frame import Frame
 
@@ -77,7 +79,8 @@ def build(
     Raises:
         ExportError: if no form of the model gives the original's answers; it tells each reason.
         PickleRefusedError: if the path is that of a pickle or joblib file.
-        UsageError: if name, sample or labels are wrong.
+        UsageError: if name, sample or labels are wrong, or the sample contradicts an edit of the
+            contract.
     """
     options = options or BuildOptions()
     check_name(name, what="model name")
@@ -113,6 +116,7 @@ def _proved(
         try:
             options.progress(f"exporting for {candidate.runtime}")
             export = _edited(candidate.make(), options)
+            _check_edits(export.contract, options, frame)
             original = original or _ask(flavor_name, flavor, model, frame)
             parts = _parts(name, original, (candidate, export), options)
             parts = parts._replace(why=_why(candidate, failures))
@@ -133,6 +137,21 @@ def _proved(
 
 def _edited(export: Export, options: BuildOptions) -> Export:
     return export._replace(contract=export.contract.edit(options.contract))
+
+
+def _check_edits(contract: Contract, options: BuildOptions, frame: Frame) -> None:
+    """Refuse edits that the sample itself contradicts: so would the callers' rows."""
+    edited = tuple(column for column in contract.inputs if column.name in options.contract)
+    if not edited:
+        return
+    narrow = msgspec.structs.replace(contract, inputs=edited)
+    misfits = find_misfits(narrow, frame.table.select(narrow.names))
+    if misfits is not None:
+        names = ", ".join(f"[contract.{column.name}]" for column in edited)
+        raise UsageError(
+            f"the sample contradicts the edited contract: {misfits}",
+            hint=f"widen {names} in modelyard.toml, or leave such rows out of the sample",
+        )
 
 
 def _ask(flavor_name: str, flavor: Flavor, model: Any, frame: Frame) -> Original:

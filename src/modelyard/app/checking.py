@@ -13,6 +13,7 @@ from modelyard.app.subject import make_subject
 from modelyard.app.training import call
 from modelyard.app.yard import Yard, actor, using
 from modelyard.core.enforce import enforce
+from modelyard.core.misfits import Misfits, find_misfits
 from modelyard.errors import ConfigError, ContractError, NotFoundError, UsageError
 from modelyard.gates.base import Evidence, Labelled
 from modelyard.gates.making import make_gates
@@ -76,11 +77,13 @@ def check(
         yard: The project; by default the one of the current folder.
 
     Returns:
-        One verdict a gate.  Gates that need labels and have none answer inconclusive.
+        One verdict a gate.  Gates that need labels and have none answer inconclusive; so they do
+        where held-out rows do not fit the contract, which is what the ``schema`` gate fails for.
 
     Raises:
         ConfigError: if a threshold is wrong.
-        UsageError: if the held-out rows lack what they should have.
+        ContractError: if the held-out rows lack an input.
+        UsageError: if they lack the label or the weight, or cannot be read.
     """
     options = options or CheckOptions()
     with using(yard) as used, tempfile.TemporaryDirectory(prefix="modelyard-") as scratch:
@@ -134,19 +137,23 @@ def _evidence(
     candidate: Bundle, champion: Bundle | None, holdout: Holdout | None, scratch: Path
 ) -> Evidence:
     judged = make_subject(candidate, scratch / "candidate")
-    labelled = None if holdout is None else _labelled(holdout, candidate.manifest.contract)
+    found = None if holdout is None else _labelled(holdout, candidate.manifest.contract)
+    labelled = None if isinstance(found, Misfits) else found
+    misfits = found if isinstance(found, Misfits) else None
     if champion is None or champion.digest == candidate.digest:
-        return Evidence(judged, labelled, None if champion is None else judged)
+        same = None if champion is None else judged
+        return Evidence(judged, labelled, same, misfits=misfits)
     return Evidence(
         candidate=judged,
         labelled=labelled,
+        misfits=misfits,
         champion=make_subject(champion, scratch / "champion"),
         champion_rows=None if holdout is None else _rows(holdout, champion.manifest.contract),
     )
 
 
-def _labelled(holdout: Holdout, contract: Contract) -> Labelled | None:
-    """The held-out rows as gates take them; None where there are none."""
+def _labelled(holdout: Holdout, contract: Contract) -> Labelled | Misfits | None:
+    """The held-out rows as gates take them, or which do not fit; None where there are none."""
     columns = _columns(holdout, contract)
     for what, name in (("label", holdout.label), ("weight", holdout.weight)):
         if name and name not in columns:
@@ -158,12 +165,20 @@ def _labelled(holdout: Holdout, contract: Contract) -> Labelled | None:
     weights = as_array(columns.pop(holdout.weight)) if holdout.weight else None
     if len(labels) == 0:
         return None
+    inputs = {name: columns.pop(name) for name in contract.names if name in columns}
     try:
-        rows = enforce(
-            contract, {name: columns.pop(name) for name in contract.names if name in columns}
-        )
+        misfits = find_misfits(contract, inputs)
+        if misfits is not None:
+            return misfits
+        rows = enforce(contract, inputs)
     except ContractError as e:
-        raise UsageError(f"the held-out rows do not fit: {e.message}", hint=e.hint) from e
+        raise ContractError(
+            f"the held-out rows do not fit: {e.message}",
+            column=e.column,
+            got=e.got,
+            expected=e.expected,
+            hint=e.hint,
+        ) from e
     return Labelled(
         rows=rows,
         labels=labels,

@@ -210,6 +210,7 @@ class Example(Watched, frozen=True, kw_only=True, forbid_unknown_fields=True):
         minimum: The answer must be at least this.
         maximum: The answer must be at most this.
         name: What it stands for.
+        allowed: 0: the example must hold; 1: it is shown, and may fail.
     """
 
     inputs: dict[str, Any]

@@ -10,6 +10,7 @@ import numpy as np
 from modelyard.core.digest import digest_bytes
 from modelyard.errors import InconclusiveError, ModelyardError, PredictError
 from modelyard.gates._forms import Sample
+from modelyard.gates.base import LabelsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -259,7 +260,7 @@ def _numbers(labels: Array) -> Array:
     # Text that looks like a number is text: "01234" is a postcode.
     odd = [label for label in plain if not isinstance(label, (int, float))]
     if odd:
-        raise InconclusiveError(f"labels must be numbers for this metric; one is {odd[0]!r}")
+        raise LabelsError(f"labels must be numbers for this metric; one is {odd[0]!r}")
     numbers = np.asarray(plain, np.float64)
     if not np.isfinite(numbers).all():
         raise InconclusiveError("a label is infinite")
@@ -299,7 +300,7 @@ def _codes(
     codes = np.asarray([numbers.setdefault(value, len(numbers)) for value in plain], np.int64)
     unknown = list(numbers)[len(known) :]
     if strict and len(unknown) == len(set(plain)):
-        raise InconclusiveError(
+        raise LabelsError(
             f"no label is one of the model's classes {list(classes)}: the labels are like"
             f" {unknown[0]!r} ({type(unknown[0]).__name__})"
         )

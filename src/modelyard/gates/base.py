@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 
     from modelyard.core.golden import Golden
     from modelyard.core.manifest import Manifest
+    from modelyard.core.misfits import Misfits
     from modelyard.core.table import Array, Table
 
 Need = Literal["labels", "champion"]
+
+
+class LabelsError(InconclusiveError):
+    """The labels are of another kind than the model's answers."""
 
 
 class Labelled(NamedTuple):
@@ -74,12 +79,15 @@ class Evidence(NamedTuple):
         champion: The bundle that is champion now, or None; its contract may differ, so its rows
             come from ``champion_rows``.
         champion_rows: The same held-out rows in the champion's contract, or None.
+        misfits: Set where held-out rows are there and some do not fit the candidate's contract.
+            Then ``labelled`` is None: to judge by those that fit would hide the fault.
     """
 
     candidate: Subject
     labelled: Labelled | None = None
     champion: Subject | None = None
     champion_rows: Table | None = None
+    misfits: Misfits | None = None
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,7 +110,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         if "labels" in self.needs and (
             evidence.labelled is None or len(evidence.labelled.labels) == 0
         ):
-            return self.verdict("inconclusive", "there are no labelled rows to judge by", {})
+            return self.verdict("inconclusive", why_unlabelled(evidence), {})
         if "champion" in self.needs and evidence.champion is None:
             return self.verdict("inconclusive", "there is no champion to compare with", {})
         try:
@@ -125,6 +133,23 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Make a verdict; the evidence becomes plain JSON, numbers that are not finite null."""
         kind = type(self).__module__.rpartition(".")[2]
         return Verdict(gate=kind, status=status, summary=summary, evidence=plain(dict(evidence)))
+
+
+def why_unlabelled(evidence: Evidence) -> str:
+    """Why there is nothing to judge by."""
+    if evidence.misfits is None:
+        return "there are no labelled rows to judge by"
+    return f"held-out rows cannot be judged by: {evidence.misfits}"
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things, in words.
+
+    Example:
+        >>> counted(1, "row"), counted(2, "row")
+        ('1 row', '2 rows')
+    """
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from modelyard.errors import InconclusiveError
 from modelyard.gates._cases import Direction, Example, Invariance, Outcome
-from modelyard.gates.base import Gate
+from modelyard.gates.base import Gate, counted, why_unlabelled
 
 if TYPE_CHECKING:
     from modelyard.core.table import Table
@@ -27,6 +27,28 @@ class BehaviourGate(Gate, frozen=True, kw_only=True, forbid_unknown_fields=True)
     real golden rows where there are none.  Every row tried counts: the gate fails where a larger
     share than ``allowed`` behaves otherwise, and lists rows that do.  It is inconclusive where a
     case cannot be tried: no rows, no such input, a value that the contract refuses.
+
+    In ``modelyard.toml``::
+
+        [gates.behaviour]
+        rows = 500
+
+        [[gates.behaviour.invariance]]
+        column = "sex"
+        values = ["f", "m"]
+        tolerance = 0.01
+
+        [[gates.behaviour.direction]]
+        column = "income"
+        delta = 0.1
+        relative = true
+        expect = "down"
+        positive = "default"
+
+        [[gates.behaviour.examples]]
+        name = "a plain case"
+        inputs = { sex = "f", age = 40, income = 50000.0 }
+        label = "good"
 
     Args:
         invariance: Changing a column must not move the answer.
@@ -62,10 +84,13 @@ class BehaviourGate(Gate, frozen=True, kw_only=True, forbid_unknown_fields=True)
                 listed.append(facts | {"why_not": e.message})
                 continue
             if outcome.failed / outcome.tried > case.allowed:
-                failed.append(f"{case.title}: not in {outcome.failed} of {outcome.tried} answers")
+                failed.append(
+                    f"{case.title}: not in {outcome.failed} of {counted(outcome.tried, 'answer')}"
+                )
             listed.append(facts | {"allowed": case.allowed} | _told(outcome))
         status: Status = "fail" if failed else "inconclusive" if open_ else "pass"
-        summary = "; ".join(failed or open_) or f"all {len(listed)} cases hold"
+        held = f"all {len(listed)} cases hold" if len(listed) > 1 else "the case holds"
+        summary = "; ".join(failed or open_) or held
         return self.verdict(status, summary, {"rows": rows.rows, "cases": listed})
 
     @property
@@ -85,8 +110,11 @@ class BehaviourGate(Gate, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 def _tried(case: _Case, evidence: Evidence, rows: Table) -> Outcome:
-    if rows.rows == 0 and not isinstance(case, Example):
-        raise InconclusiveError("there are no rows to try")
+    if not isinstance(case, Example):
+        if evidence.misfits is not None:
+            raise InconclusiveError(why_unlabelled(evidence))
+        if rows.rows == 0:
+            raise InconclusiveError("there are no rows to try")
     return case.trial(evidence.candidate, rows)
 
 

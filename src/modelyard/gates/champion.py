@@ -45,6 +45,12 @@ class ChampionGate(Measured, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     "inconclusive"`` demands that a person decides.  What a first version must reach is for the
     ``metric`` gate to say.
 
+    In ``modelyard.toml``::
+
+        [gates.champion]
+        metric = "roc_auc"
+        margin = 0.02
+
     Args:
         margin: How much worse is still no worse.
         relative: Whether the margin is a share of the champion's figure (0.01: one per cent of
@@ -124,9 +130,8 @@ class ChampionGate(Measured, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             low = high = judged.estimate
         status: Status = "pass" if low > 0 else "fail" if high <= 0 else "inconclusive"
         summary = (
-            f"{self.title} {value.estimate:.4g}, the champion {champion.estimate:.4g}: better by"
-            f" {gain.estimate:.4g} [{gain.low:.4g}, {gain.high:.4g}] on {facts['rows']} rows,"
-            f" asked {self._asked()}"
+            f"{self.title} {value.estimate:.4g}, the champion {champion.estimate:.4g}:"
+            f" {_compared(gain)} on {facts['rows']} rows; {self._asked()}"
         )
         if status == "inconclusive":
             more = more_units(judged, units.total, judged.estimate, self.confidence)
@@ -136,13 +141,16 @@ class ChampionGate(Measured, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def _asked(self) -> str:
         if self.better:
-            return "more than 0"
-        return (
-            f"more than -{self.margin:.1%} of it"
-            if self.relative
-            else f"more than -{self.margin:g}"
-        )
+            return "it must be better"
+        allowed = f"{self.margin * 100:g} %" if self.relative else f"{self.margin:g}"
+        return f"at most {allowed} worse is allowed"
 
     def _same(self, digest: str) -> Verdict:
         status: Status = "fail" if self.better else "pass"
         return self.verdict(status, "the candidate is the champion itself", {"champion": digest})
+
+
+def _compared(gain: Interval) -> str:
+    if gain.estimate >= 0:
+        return f"better by {gain.estimate:.3g} [{gain.low:.3g}, {gain.high:.3g}]"
+    return f"worse by {-gain.estimate:.3g} [{-gain.high:.3g}, {-gain.low:.3g}]"

@@ -11,7 +11,7 @@ import numpy as np
 
 from modelyard.errors import InconclusiveError
 from modelyard.gates._samples import predict
-from modelyard.gates.base import Gate
+from modelyard.gates.base import Gate, counted
 
 if TYPE_CHECKING:
     from modelyard.core.table import Array, Table
@@ -41,6 +41,12 @@ class LatencyGate(Gate, frozen=True, kw_only=True, forbid_unknown_fields=True):
     comes and goes; what belongs to the model (a slow row, an allocation) is in every round.  So
     the best round is nearest to the model itself.  Where even the best round is too slow but the
     rounds disagree twofold, the machine was too busy to tell, and the answer is inconclusive.
+
+    In ``modelyard.toml``::
+
+        [gates.latency]
+        maximum_ms = 5
+        quantile = 0.99
 
     Args:
         maximum_ms: At most this many milliseconds.
@@ -90,8 +96,8 @@ class LatencyGate(Gate, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "worst_round_ms": tails[-1],
         }
         summary = (
-            f"p{self.quantile * 100:g} {tails[0]:.3g} ms for {self.batch} rows a call, at most"
-            f" {self.maximum_ms:g} ms; p50 {facts['p50_ms']:.3g} ms, {rate:,.0f} rows/s"
+            f"p{self.quantile * 100:g} {tails[0]:.3g} ms for {counted(self.batch, 'row')} a call,"
+            f" at most {self.maximum_ms:g} ms; p50 {facts['p50_ms']:.3g} ms, {rate:,.0f} rows/s"
         )
         status: Status = "pass" if tails[0] <= self.maximum_ms else "fail"
         busy = tails[-1] >= _NOISY * tails[0] and best.at(0.5) <= self.maximum_ms

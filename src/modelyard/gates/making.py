@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
@@ -79,15 +80,36 @@ def make_gates(config: Mapping[str, Mapping[str, Any]]) -> dict[str, Gate]:
 def _config_error(key: str, message: str, member: type[Gate]) -> ConfigError:
     match = _PATH.match(message)
     what, path = (match["what"], match["path"] or "") if match else (message, "")
-    fields = [field.encode_name for field in msgspec.structs.fields(member)]
     unknown = _UNKNOWN.search(what)
     hint = ""
-    if unknown and not path:
-        path, what = unknown["field"], "there is no such option"
-        hint = _hint(path, fields, "the options are")
+    if unknown:
+        fields = [field.encode_name for field in msgspec.structs.fields(_struct_at(member, path))]
+        hint = _hint(unknown["field"], fields, "the options are")
+        path = f"{path}.{unknown['field']}".lstrip(".")
+        what = "there is no such option"
     where = f"{key}.{path}" if path else key
     sentence = f"[{key}] {path}: {what}" if path else f"[{key}]: {what}"
     return ConfigError(sentence, key=where, hint=hint)
+
+
+def _struct_at(struct: type[msgspec.Struct], path: str) -> type[msgspec.Struct]:
+    """The struct that a path such as ``direction[0]`` leads to."""
+    for step in filter(None, re.sub(r"\[[^]]*\]", "", path).split(".")):
+        kinds = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
+        struct = nested_struct(kinds.get(step)) or struct
+    return struct
+
+
+def nested_struct(kind: Any) -> type[msgspec.Struct] | None:
+    """The struct that an option's type holds, as ``tuple[Direction, ...]`` does; None if none.
+
+    Example:
+        >>> nested_struct(tuple[int, ...]) is None
+        True
+    """
+    if inspect.isclass(kind) and issubclass(kind, msgspec.Struct):
+        return kind
+    return next(filter(None, map(nested_struct, get_args(kind))), None)
 
 
 def _hint(word: str, known: list[str], otherwise: str) -> str:

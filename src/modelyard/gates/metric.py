@@ -34,6 +34,18 @@ class MetricGate(Measured, frozen=True, kw_only=True, forbid_unknown_fields=True
     Pass when the whole confidence interval is on the right side of the threshold, fail when it is
     wholly on the wrong side, else inconclusive with the number of labels that would decide.
 
+    In ``modelyard.toml``::
+
+        [gates.metric]
+        metric = "roc_auc"
+        minimum = 0.8
+
+        [gates.calibration]
+        kind = "metric"
+        metric = "ece"
+        maximum = 0.05
+        judge = "point"
+
     Args:
         minimum: The metric must be at least this.
         maximum: The metric must be at most this.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelyard.core.parity import compare
 from modelyard.errors import InconclusiveError, ModelyardError
-from modelyard.gates.base import Gate
+from modelyard.gates.base import Gate, counted
 
 if TYPE_CHECKING:
     from modelyard.core.verdict import Verdict
@@ -19,6 +19,10 @@ class ParityGate(Gate, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     The tolerance is the manifest's own, so it cannot be widened here: what a bundle promises
     belongs to its identity.
+
+    In ``modelyard.toml``::
+
+        [gates.parity]
 
     Example:
         >>> sorted(ParityGate().needs)
@@ -54,7 +58,7 @@ class ParityGate(Gate, frozen=True, kw_only=True, forbid_unknown_fields=True):
             where = f" (a {kind} row)" if kind else ""
             return self.verdict("fail", f"parity is broken: {difference}{where}", facts)
         summary = (
-            f"{golden.rows.rows} golden rows agree in a fresh process; the largest difference is"
-            f" {difference.largest:.2g}"
+            f"{counted(golden.rows.rows, 'golden row')} replayed in a fresh process; the largest"
+            f" difference is {difference.largest:.2g}"
         )
         return self.verdict("pass", summary, facts)

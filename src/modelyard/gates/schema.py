@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelyard.core.enforce import enforce
+from modelyard.core.misfits import Misfits, find_misfits
 from modelyard.errors import ContractError
 from modelyard.gates._contracts import Change, changes
-from modelyard.gates.base import Gate
+from modelyard.gates.base import Gate, counted
 
 if TYPE_CHECKING:
     from modelyard.core.contract import Contract
     from modelyard.core.table import Table
     from modelyard.core.verdict import Verdict
     from modelyard.gates.base import Evidence
+
+_NAMED = 3
 
 
 class SchemaGate(Gate, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,6 +24,11 @@ class SchemaGate(Gate, frozen=True, kw_only=True, forbid_unknown_fields=True):
     A change that lets in more (a new category, a wider range, a column that may now be missing)
     is compatible; a change that refuses what was let in, or that answers otherwise, is not.  The
     candidate's own golden rows and the labelled rows must fit its contract in any case.
+
+    In ``modelyard.toml``::
+
+        [gates.schema]
+        allow = ["input age removed"]
 
     Args:
         allow: Incompatible changes that are meant, as the evidence names them:
@@ -51,37 +58,44 @@ class SchemaGate(Gate, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "misfits": misfits,
         }
         if misfits:
-            what, sentence = next(iter(misfits.items()))
-            return self.verdict("fail", f"the {what} rows do not fit: {sentence}", facts)
+            what, one = next(iter(misfits.items()))
+            said = f"of the {what} rows, {Misfits(**one)}"
+            return self.verdict("fail", said, facts)
         if refused:
-            listed = "; ".join(f"{change.name} ({change.why})" for change in refused[:3])
-            more = f" and {len(refused) - 3} more" if len(refused) > 3 else ""  # noqa: PLR2004
+            listed = "; ".join(f"{change.name} ({change.why})" for change in refused[:_NAMED])
+            more = f" and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
             return self.verdict("fail", f"callers of the champion break: {listed}{more}", facts)
         return self.verdict("pass", self._sentence(evidence, found, len(breaking)), facts)
 
     def _allowed(self, change: Change) -> bool:
         return change.name in self.allow or change.subject in self.allow
 
-    def _misfits(self, evidence: Evidence, contract: Contract) -> dict[str, str]:
+    def _misfits(self, evidence: Evidence, contract: Contract) -> dict[str, dict[str, Any]]:
         tables = {"golden": evidence.candidate.golden.rows}
         if evidence.labelled is not None:
             tables["labelled"] = evidence.labelled.rows
         found = {what: _misfit(contract, table) for what, table in tables.items()}
-        return {what: sentence for what, sentence in found.items() if sentence}
+        if evidence.misfits is not None:
+            found["labelled"] = evidence.misfits
+        return {what: misfits._asdict() for what, misfits in found.items() if misfits}
 
     def _sentence(self, evidence: Evidence, found: list[Change], breaking: int) -> str:
         if evidence.champion is None:
             return "the rows fit the contract; there is no champion whose callers could break"
+        if not found:
+            return "callers of the champion can call it: nothing changed"
         allowed = f", {breaking} of them allowed by name" if breaking else ""
-        return f"callers of the champion can call it: {len(found)} changes{allowed}"
+        named = ", ".join(change.name for change in found[:_NAMED])
+        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        changed = counted(len(found), "change")
+        return f"callers of the champion can call it: {changed}{allowed} ({named}{more})"
 
 
-def _misfit(contract: Contract, table: Table) -> str:
-    """Why rows do not fit a contract; "" where they do."""
+def _misfit(contract: Contract, table: Table) -> Misfits | None:
+    """The rows that do not fit a contract; None where they do."""
     if not table.columns or table.rows == 0:
-        return ""
+        return None
     try:
-        enforce(contract, table)
+        return find_misfits(contract, table)
     except ContractError as e:
-        return e.message
-    return ""
+        return Misfits(table.rows, table.rows, (e.message,))

@@ -19,6 +19,11 @@ _SHOWN = 5
 class SizeGate(Gate, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Judge the bytes of the whole bundle.
 
+    In ``modelyard.toml``::
+
+        [gates.size]
+        maximum_mb = 50
+
     Args:
         maximum_mb: At most this many megabytes (1 MB = 1,000,000 bytes).
 

@@ -73,6 +73,13 @@ class SlicesGate(Measured, frozen=True, kw_only=True, forbid_unknown_fields=True
     side; that asks for all, so no correction is due (an intersection-union test; R. Berger 1982).
     Else it is inconclusive.
 
+    In ``modelyard.toml``::
+
+        [gates.slices]
+        metric = "accuracy"
+        minimum = 0.7
+        columns = ["sex", "age"]
+
     Args:
         columns: Inputs, or further columns of the held-out data.
         minimum: The metric must be at least this in every slice.
@@ -213,7 +220,8 @@ class SlicesGate(Measured, frozen=True, kw_only=True, forbid_unknown_fields=True
             summary = f"{self.title} is not yet shown in {len(open_)} of {len(judged)} slices:"
             summary += f" {_some(open_)}"
         else:
-            summary = f"{self.title} holds in all {len(judged)} slices"
+            every = f"all {len(judged)} slices" if len(judged) > 1 else judged[0].slice.name
+            summary = f"{self.title} holds in {every}"
         return self.verdict(status, summary + tail, facts)
 
     def _more(self, one: _Judged) -> int | None:
