@@ -85,10 +85,10 @@ class TestVersions:
         [
             ("nope", "no model 'nope'", "there are: fraud"),
             ("nope:1", "no model 'nope'", "there are: fraud"),
-            ("fraud:4", "no version 4", "versions 1 to 3"),
-            ("fraud:999999999", "no version 999999999", "versions 1 to 3"),
+            ("fraud:4", "no version 4", "newest version is 3"),
+            ("fraud:999999999", "no version 999999999", "newest version is 3"),
             ("fraud@champion", "no alias 'champion'", "no alias yet"),
-            ("fraud@sha256:" + 64 * "0", "no version with that digest", "versions 1 to 3"),
+            ("fraud@sha256:" + 64 * "0", "no version with that digest", "newest version is 3"),
         ],
     )
     def test_what_is_not_there(self, fraud, reference, message, hint):

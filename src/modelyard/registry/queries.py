@@ -157,5 +157,5 @@ def _not_found(connection: Connection, reference: Reference) -> NotFoundError:
         )
     what = f"version {reference.version}" if reference.version else "version with that digest"
     return NotFoundError(
-        f"{reference.name!r} has no {what}", subject=subject, hint=f"it has versions 1 to {last}"
+        f"{reference.name!r} has no {what}", subject=subject, hint=f"its newest version is {last}"
     )

@@ -49,14 +49,17 @@ def build(
     output = Output(json=json)
     location = find_settings()
     settings = location.settings
-    if model is None:
-        if sample is not None or label:
-            raise UsageError("--sample and --label belong to a model file", hint="name the file")
-        output.progress(f"training by {settings.model.train}")
-    trained = train(location) if model is None else _trained(model, sample, label)
+    if model is None and (sample is not None or label):
+        raise UsageError("--sample and --label belong to a model file", hint="name the file")
+    # Before the training, which may take long.
     name = name or settings.project.name
     if not name:
         raise UsageError("the model has no name", hint="add --name, or [project] name")
+    if model is None:
+        output.progress(f"training by {settings.model.train}")
+        trained = train(location)
+    else:
+        trained = _trained(model, sample, label)
     bundle = build_bundle(
         trained.model,
         trained.sample,
