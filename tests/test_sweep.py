@@ -152,7 +152,7 @@ MODELS = {
         ),
         *DIABETES,
     ),
-    "svc with probabilities": (make_pipeline(StandardScaler(), svm.SVC()), *CANCER),
+    "support vectors": (make_pipeline(StandardScaler(), svm.SVC()), *CANCER),
     "nearest neighbours": (make_pipeline(MinMaxScaler(), neighbors.KNeighborsClassifier()), *WINE),
     "neural network, digits": (
         make_pipeline(
