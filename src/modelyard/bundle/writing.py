@@ -43,10 +43,20 @@ def write_bundle(manifest: Manifest, files: Mapping[str, bytes], directory: Path
         directory: Where the bundle goes: an empty folder, or none yet.
 
     Raises:
-        BundleError: if the directory holds something else.
+        BundleError: if the directory holds something else, or cannot be written: the disk is full,
+            say; nothing is left of it then.
     """
-    content = manifests.encode(manifest)
-    manifests.decode(content)  # what could not be opened again is not written
+    manifests.decode(manifests.encode(manifest))  # what could not be opened again is not written
+    try:
+        return _written(manifest, files, directory)
+    except OSError as e:
+        raise BundleError(
+            f"{directory.name} cannot be written: {e.strerror}",
+            hint="look at the free space and the rights of its folder",
+        ) from e
+
+
+def _written(manifest: Manifest, files: Mapping[str, bytes], directory: Path) -> Bundle:
     if not _is_free(directory):
         return _existing(manifest, directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -56,13 +66,13 @@ def write_bundle(manifest: Manifest, files: Mapping[str, bytes], directory: Path
         for path, data in files.items():
             _write(scratch, path, data)
         _write(scratch, SIDECAR, sidecar(manifest.digest))
-        _write(scratch, manifests.MANIFEST, content)
+        _write(scratch, manifests.MANIFEST, manifests.encode(manifest))
         _sync_folders(scratch)
         try:
             scratch.rename(directory)
-        except OSError as e:
+        except OSError:
             if _is_free(directory):
-                raise BundleError(f"{directory.name} cannot be written: {e.strerror}") from e
+                raise
             return _existing(manifest, directory)
         _sync(directory.parent)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -20,11 +21,22 @@ def print_error(error: ModelyardError, *, json: bool) -> None:
     if json:
         fault = {"code": error.code, "message": error.message, "hint": error.hint}
         content = msgspec.json.encode({"error": fault | _known(error)}, enc_hook=str)
-        sys.stdout.write(content.decode() + "\n")
-        return
+        try:
+            sys.stdout.write(content.decode() + "\n")
+            sys.stdout.flush()
+        except OSError:
+            # Standard output itself is what fails, so a person is told.
+            drop_output()
+        else:
+            return
     sys.stderr.write(f"error: {error.message}\n")
     if error.hint:
         sys.stderr.write(f"  hint: {error.hint}\n")
+
+
+def drop_output() -> None:
+    """Let what is left to be flushed go nowhere; Python would fail on it once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
 
 
 def _known(error: ModelyardError) -> dict[str, Any]:

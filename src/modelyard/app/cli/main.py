@@ -17,7 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from modelyard import __version__
-from modelyard.app.cli.faults import print_error
+from modelyard.app.cli.faults import drop_output, print_error
 from modelyard.core.late import import_late
 from modelyard.errors import (
     GateFailedError,
@@ -152,16 +152,26 @@ def _left(error: BrokenPipeError | SystemExit) -> int:
     # Typer and rich turn a broken pipe into an exit with 1, which has a meaning of its own here.
     if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
         return error.code if isinstance(error.code, int) else 2
-    # What is left to be flushed has nowhere to go.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    drop_output()
     return 0
 
 
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        drop_output()
+
+
 def _tell(error: Exception, *, json: bool) -> None:
-    """Tell an error that is not ours: wrong words as typer tells them, or a fault."""
+    """Tell an error that is not ours: wrong words as typer tells them, the system's, or a fault."""
     # Typer's classes come from click or from typer itself, as its release has it.
     sentence, show = (getattr(error, name, None) for name in ("format_message", "show"))
-    if sentence is None or show is None:
+    if isinstance(error, OSError) and error.strerror:
+        hint = "look at free space, limits and rights, then do it again"
+        print_error(ModelyardError(f"the system refuses: {error.strerror}", hint=hint), json=json)
+        _flush()
+    elif sentence is None or show is None:
         hint = "this is a fault of Modelyard; MODELYARD_DEBUG=1 shows where it happened"
         print_error(ModelyardError(f"{type(error).__name__}: {error}", hint=hint), json=json)
     elif json:
