@@ -103,11 +103,7 @@ def test_sbom_is_valid_cyclonedx(making, tmp_path):
     assert set(BASE) <= set(named)
     assert named["numpy"]["purl"] == f"pkg:pypi/numpy@{version('numpy')}"
     assert all(component["licenses"] for component in plain["components"])
-    try:
-        errors = JsonStrictValidator(SchemaVersion.V1_6).validate_str(content)
-    except Exception as e:  # noqa: BLE001  # the validator is an extra of cyclonedx
-        pytest.skip(str(e))
-    assert errors is None
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(content) is None
 
 
 def test_sbom_takes_odd_licences(making, tmp_path):
